@@ -67,9 +67,9 @@ describe.skipIf(serversMissing !== null)("an audit of transactions across shards
 
     test("agrees while all goes on", async () => {
       const random = new Random(testSeed());
-      let isOver = false;
+      const end = new AbortController();
       const going = (async () => {
-        while (!isOver) {
+        while (!end.signal.aborted) {
           const attempt = await prepared();
           const decides = random.chance(70);
           if (decides) await ledger.decide(attempt);
@@ -81,7 +81,7 @@ describe.skipIf(serversMissing !== null)("an audit of transactions across shards
       try {
         for (let round = 0; round < 8; round += 1) expect(await audited()).toEqual([]);
       } finally {
-        isOver = true;
+        end.abort();
         await going;
       }
       await ledger.keepAll();

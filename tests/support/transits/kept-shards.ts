@@ -19,7 +19,7 @@ import type { Condition, EventId, Posting } from "../../../src/ledger/transactio
 import { restore } from "../../../src/restore/restore.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { ShardCalls, transactionFrom } from "./shard-calls.ts";
-import { capture, hold } from "../ledger/commands.ts";
+import { capture as captureOf, hold as holdOn } from "../ledger/commands.ts";
 import { accountOn } from "../account-on.ts";
 import { type PostgresServer, startPostgres } from "../servers/postgres.ts";
 import { type RedisServer, startRedis } from "../servers/redis.ts";
@@ -158,7 +158,7 @@ export class KeptShards {
 
   /** A hold of A's whose money is to go to B. */
   async hold(amount: number): Promise<EventId> {
-    const command = hold(A, amount, { to: B });
+    const command = holdOn(A, amount, { to: B });
     const text = await this.calls.raw(HOME, holdAwayArguments(command, { state: "open", unit: "BRL/2" }));
     const answer = parseAnswer(text, command, HOME);
     if (answer.type !== "accepted" || answer.result.type !== "hold") throw new Error(text);
@@ -167,7 +167,7 @@ export class KeptShards {
 
   /** The decision to capture such a hold, whose part is prepared. */
   async capture(attempt: string, of: EventId): Promise<void> {
-    const command = capture(of);
+    const command = captureOf(of);
     const accounts = [{ id: B, state: "open", unit: "BRL/2" }] as const;
     const told = { shards: [SECOND], accounts, refused: null, unmet: null };
     const text = await this.calls.raw(HOME, captureAcrossArguments(command, attempt, told));
