@@ -66,7 +66,7 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
         await checkCommands(snapshot, scan.duplicateMarks, hash, findings);
         await checkHolds(snapshot, findings);
         await checkReversals(snapshot, findings);
-        const awaited = await checkTransits(snapshot, findings);
+        const awaited = await checkTransits(snapshot, system.shards, findings);
         await journal.finish();
         return { system, entries: scan.entries, accounts, heads, awaited, known: scan.accounts.known() };
       }),

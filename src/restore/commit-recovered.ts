@@ -9,6 +9,7 @@ import type { Sql, Transaction } from "../keep/postgres-client.ts";
 import { netChanges } from "../keep/net-changes.ts";
 import { readEndingParts } from "../keep/transits/ending-parts.ts";
 import { splitRow } from "../keep/transits/in-transit.ts";
+import { accountsMoved } from "../keep/transits/lost-sides.ts";
 import { missingEvents } from "../keep/missing-events.ts";
 import { callKeepBatches } from "../keep/call-keep-batches.ts";
 import { journalRows } from "../keep/journal-rows.ts";
@@ -19,7 +20,7 @@ import type { EventId } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
 import type { Diagnosis, ShardDiagnosis } from "./diagnose.ts";
 import { scanKeys } from "../decide/scan-keys.ts";
-import { homesOf, ownAccounts, prepareAnew, readLostDecisions, readLostParts } from "./lost-parts.ts";
+import { homesOf, prepareAnew, readLostDecisions, readLostParts } from "./lost-parts.ts";
 import type {
   LostTransit,
   MissingOfAccount,
@@ -164,7 +165,7 @@ async function commitLostParts(
   const lost: LostTransit[] = await readLostDecisions(sql, shards.length);
   for (const part of await readLostParts(sql)) {
     const { attempt, transaction, shard, decision } = part;
-    const accounts = ownAccounts(decision.postings, shard, shards.length);
+    const accounts = accountsMoved(decision.postings, shard, shards.length);
     const own = shards.find((one) => one.shard === shard);
     // Where it was only about a condition, nothing is missing.
     if (own === undefined || accounts.length === 0) continue;

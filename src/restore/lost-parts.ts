@@ -1,9 +1,8 @@
 import type { Transaction as Sql } from "../keep/postgres-client.ts";
 import { texts } from "../keep/pg-array.ts";
-import { NAMED_LOSSES } from "../keep/transits/named-losses.ts";
+import { accountsMoved, NAMED_LOSSES } from "../keep/transits/lost-sides.ts";
 import type { PreparedPart } from "../keep/transits/part-changes.ts";
-import { type AccountId, type AccountState, type Micros, WORLD } from "../ledger/account.ts";
-import { shardOf } from "../ledger/account-id.ts";
+import type { AccountId, AccountState, Micros } from "../ledger/account.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { placeOfEvent } from "../ledger/event-id.ts";
 import type { AccountRow, PostingRow, TransactionRow } from "../ledger/rules.ts";
@@ -50,7 +49,7 @@ export async function readLostDecisions(sql: Sql, shards: number): Promise<LostT
     const event = parseEvent(text);
     const shard = placeOfEvent("t", transaction)?.shard;
     if (event.type !== "finish" || shard === undefined || named.has(`${shard} ${attempt}`)) return [];
-    return [{ attempt, transaction, shard, accounts: ownAccounts(event.postings, shard, shards) }];
+    return [{ attempt, transaction, shard, accounts: accountsMoved(event.postings, shard, shards) }];
   });
 }
 
@@ -78,7 +77,7 @@ async function namedBefore(sql: Sql): Promise<ReadonlySet<string>> {
  */
 export async function prepareAnew(sql: Sql, lost: LostPart, shards: number, now: Micros) {
   const { attempt, shard, decision } = lost;
-  const ids = ownAccounts(decision.postings, shard, shards);
+  const ids = accountsMoved(decision.postings, shard, shards);
   const states = await sql<AccountState[]>`
     SELECT a.account AS id, a.unit, a.state, a.credit_limit AS "creditLimit", a.balance, a.held, a.seq,
       coalesce(e.time, a.opened_at) AS time, a.opened_at AS "openedAt"
@@ -113,12 +112,6 @@ export async function prepareAnew(sql: Sql, lost: LostPart, shards: number, now:
     metadata,
   };
   return part;
-}
-
-/** The accounts of a shard that postings move, each once. */
-export function ownAccounts(postings: readonly Posting[], shard: number, shards: number): AccountId[] {
-  const parties = postings.flatMap(({ from, to }) => [from, to]);
-  return [...new Set(parties)].filter((id) => id !== WORLD && shardOf(id, shards) === shard);
 }
 
 /** To a part all accounts of others are part of the outside. */

@@ -10,6 +10,7 @@ import {
 } from "bun:test";
 import { z } from "zod";
 import { failOnLeaks } from "../support/leaks.ts";
+import { Random, testSeed } from "../support/random.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { B, HOME, KeptShards, SECOND, ShardServers, THIRD } from "../support/transits/kept-shards.ts";
 
@@ -63,6 +64,29 @@ describe.skipIf(serversMissing !== null)("an audit of transactions across shards
         expect(await audited()).toEqual([]);
       },
     );
+
+    test("agrees while all goes on", async () => {
+      const random = new Random(testSeed());
+      const end = new AbortController();
+      const going = (async () => {
+        while (!end.signal.aborted) {
+          const attempt = await prepared();
+          const decides = random.chance(70);
+          if (decides) await ledger.decide(attempt);
+          if (decides && random.chance(70)) await ledger.finish(attempt, random.pick([SECOND, THIRD]));
+          if (random.chance(30)) await ledger.complete();
+          if (random.chance(50)) await ledger.keep(random.pick([HOME, SECOND, THIRD]));
+        }
+      })();
+      try {
+        for (let round = 0; round < 8; round += 1) expect(await audited()).toEqual([]);
+      } finally {
+        end.abort();
+        await going;
+      }
+      await ledger.keepAll();
+      expect(await audited()).toEqual([]);
+    });
 
     test.each([
       [SECOND, HOME, /^transit-broken: a part of the transaction t0-\S+ is finished, and shard 0 has not/],

@@ -96,6 +96,41 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions acros
     });
   });
 
+  test("the capture of a hold: home knows which, also after it", async () => {
+    const of = await ledger.hold(30);
+    const attempt = ledger.newAttempt();
+    await ledger.prepare(attempt, SECOND, [{ from: A, to: B, amount: 30 }]);
+    await ledger.capture(attempt, of);
+    await ledger.keepAll();
+    const before = await inRedis();
+    await ledger.lose(HOME, SECOND, THIRD);
+    expect(await ledger.restore()).toMatchObject({ missing: { batches: [], accounts: [] } });
+    expect(await inRedis()).toEqual(before);
+    await endsAs(["-30 0", "30 0", "0 0"]);
+  });
+
+  test("a part that only locks an account: it locks it again, and where it is lost nothing is missing", async () => {
+    const condition = { account: C, what: "balance", least: 0, most: 5 } as const;
+    const postings = [{ from: A, to: B, amount: 40 }];
+    const attempt = ledger.newAttempt();
+    await ledger.prepare(attempt, SECOND, postings);
+    await ledger.keepAll();
+    await ledger.prepare(attempt, THIRD, postings, [condition]);
+    expect((await ledger.standing())[2]).toBe("0 0 1 0 0 1");
+    await ledger.restore();
+    expect((await ledger.standing())[2]).toBe("0 0 1 0 0 1");
+    await ledger.complete();
+    const again = ledger.newAttempt();
+    await ledger.prepare(again, SECOND, postings);
+    await ledger.keepAll();
+    await ledger.prepare(again, THIRD, postings, [condition]);
+    await ledger.decide(again, [SECOND, THIRD], postings);
+    await ledger.keep(HOME);
+    await ledger.lose(HOME, SECOND, THIRD);
+    expect(await ledger.restore()).toMatchObject({ missing: { batches: [], accounts: [], transits: [] } });
+    await endsAs(["-40 0", "40 0", "0 0"]);
+  });
+
   describe("the end of what a shard decided is lost", () => {
     const loseAll = () => ledger.lose(HOME, SECOND, THIRD);
     const NOTHING = { batches: [], accounts: [], transits: [] };

@@ -1,4 +1,4 @@
-import { NAMED_LOSSES } from "../../keep/transits/named-losses.ts";
+import { accountsMoved, NAMED_LOSSES } from "../../keep/transits/lost-sides.ts";
 import { addFromShards } from "../../keep/transits/part-changes.ts";
 import { bounds } from "../../bounds.ts";
 import { parseEventOrNull } from "../../ledger/event.ts";
@@ -27,7 +27,11 @@ export interface AwaitedSide {
  *
  * @returns what has to be looked for in outboxes
  */
-export async function checkTransits(books: Snapshot, findings: Findings): Promise<AwaitedSide[]> {
+export async function checkTransits(
+  books: Snapshot,
+  shards: number,
+  findings: Findings,
+): Promise<AwaitedSide[]> {
   const broken = (detail: string): void => findings.add("transit-broken", null, null, detail);
   for (const row of await queryLimited(books, findings, UNDONE_THOUGH_DECIDED, []))
     broken(`shard ${row["shard"]} has undone its part of ${row["transaction"]}, which was decided`);
@@ -37,7 +41,7 @@ export async function checkTransits(books: Snapshot, findings: Findings): Promis
         `${row["transaction"]} with parts on ${row["shards"]}`,
     );
   await checkSums(books, broken);
-  return awaitedSides(books);
+  return awaitedSides(books, shards);
 }
 
 const UNDONE_THOUGH_DECIDED = `
@@ -86,18 +90,24 @@ async function checkSums(books: Snapshot, broken: (detail: string) => void): Pro
   }
 }
 
-async function awaitedSides(books: Snapshot): Promise<AwaitedSide[]> {
+async function awaitedSides(books: Snapshot, shards: number): Promise<AwaitedSide[]> {
   const some = `LIMIT ${bounds.audit_rows_named_max}`;
   const named = new Set((await books.query(NAMED_LOSSES)).map((row) => String(row["lost"])));
   const parts = await books.query(
-    `SELECT * FROM (${UNFINISHED}) AS u
+    `SELECT u.*, j.events[t.event + 1] AS text FROM (${UNFINISHED}) AS u
+     JOIN transits AS t ON t.attempt = u.attempt JOIN journal AS j ON j.shard = t.shard AND j.g = t.g
      WHERE NOT EXISTS (SELECT FROM parts AS p WHERE p.attempt = u.attempt AND p.shard = u.shard) ${some}`,
   );
   const decisions = await books.query(`${UNDECIDED} ${some}`);
   const awaited: AwaitedSide[] = [];
   for (const row of parts) {
     const [attempt, transaction] = [String(row["attempt"]), String(row["transaction"])];
-    awaited.push({ attempt, transaction, shard: Number(row["shard"]), what: "part" });
+    const shard = Number(row["shard"]);
+    const event = parseEventOrNull(String(row["text"]));
+    const isMoving = event?.type === "transaction" || event?.type === "capture";
+    // A restore cannot bring back one that was about conditions alone, and need not.
+    if (isMoving && accountsMoved(event.postings, shard, shards).length > 0)
+      awaited.push({ attempt, transaction, shard, what: "part" });
   }
   for (const row of decisions) {
     const [attempt, transaction] = [String(row["attempt"]), String(row["transaction"])];

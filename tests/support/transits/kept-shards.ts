@@ -4,16 +4,22 @@ import { z } from "zod";
 import { auditCluster } from "../../../src/audit/audit-cluster.ts";
 import type { AuditReport } from "../../../src/audit/report/audit-report.ts";
 import { connectRedis, headKey, readOutbox, type Redis } from "../../../src/decide/redis-client.ts";
+import { parseAnswer } from "../../../src/decide/function-codec.ts";
 import { functionLibrary } from "../../../src/decide/function-library.ts";
 import type { TransitAnswer } from "../../../src/decide/transits/transit-answers.ts";
-import type { Told } from "../../../src/decide/transits/transit-arguments.ts";
+import {
+  captureAcrossArguments,
+  holdAwayArguments,
+  type Told,
+} from "../../../src/decide/transits/transit-arguments.ts";
 import { Books } from "../../../src/keep/books.ts";
 import { initialise } from "../../../src/keep/init.ts";
 import { connectPostgres, type Sql } from "../../../src/keep/postgres-client.ts";
-import type { Posting } from "../../../src/ledger/transaction.ts";
+import type { Condition, EventId, Posting } from "../../../src/ledger/transaction.ts";
 import { restore } from "../../../src/restore/restore.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { ShardCalls, transactionFrom } from "./shard-calls.ts";
+import { capture as captureOf, hold as holdOn } from "../ledger/commands.ts";
 import { accountOn } from "../account-on.ts";
 import { type PostgresServer, startPostgres } from "../servers/postgres.ts";
 import { type RedisServer, startRedis } from "../servers/redis.ts";
@@ -117,7 +123,12 @@ export class KeptShards {
     return `${HOME}-attempt-${this.#commands}-of-${this.epoch.slice(0, 4)}`;
   }
 
-  prepare(attempt: string, shard: number, postings: readonly Posting[] = POSTINGS): Promise<TransitAnswer> {
+  prepare(
+    attempt: string,
+    shard: number,
+    postings: readonly Posting[] = POSTINGS,
+    conditions: readonly Condition[] = [],
+  ): Promise<TransitAnswer> {
     const own = [A, B, C][shard] ?? "";
     return this.calls.ask(shard, {
       type: "prepare",
@@ -125,7 +136,7 @@ export class KeptShards {
       command: `key:${attempt}`,
       isDryRun: false,
       postings,
-      conditions: [],
+      conditions: conditions.map((condition, place) => ({ place, condition })),
       accounts: [own],
       details: "",
     });
@@ -143,6 +154,24 @@ export class KeptShards {
     const told: Told = { shards, accounts, refused: null, unmet: null };
     const command = transactionFrom(`key:${attempt}`, { postings, conditions: [] });
     expect(await this.calls.decide(HOME, command, attempt, told)).toMatchObject({ type: "accepted" });
+  }
+
+  /** A hold of A's whose money is to go to B. */
+  async hold(amount: number): Promise<EventId> {
+    const command = holdOn(A, amount, { to: B });
+    const text = await this.calls.raw(HOME, holdAwayArguments(command, { state: "open", unit: "BRL/2" }));
+    const answer = parseAnswer(text, command, HOME);
+    if (answer.type !== "accepted" || answer.result.type !== "hold") throw new Error(text);
+    return answer.result.hold.id;
+  }
+
+  /** The decision to capture such a hold, whose part is prepared. */
+  async capture(attempt: string, of: EventId): Promise<void> {
+    const command = captureOf(of);
+    const accounts = [{ id: B, state: "open", unit: "BRL/2" }] as const;
+    const told = { shards: [SECOND], accounts, refused: null, unmet: null };
+    const text = await this.calls.raw(HOME, captureAcrossArguments(command, attempt, told));
+    expect(parseAnswer(text, command, HOME)).toMatchObject({ type: "accepted" });
   }
 
   async finish(attempt: string, shard: number): Promise<void> {
