@@ -13,20 +13,24 @@ describe.skipIf(missing !== null)("razonete bench shards", () => {
   test("measures transactions and transfers on several shards beside the same on one", async () => {
     const flags = ["--rounds", "1", "--seconds", "1", "--connections", "4", "--shards", "2"];
     const { output, said } = await benchToTheEnd("shards", ...flags);
-    expect(said).toContain("2 shards, transfer to 1 shard, transfer");
+    expect(said).toContain("2 shards, transfer across to 2 shards, transfer inside");
     const { result }: { result: ShardsBenchResult } = JSON.parse(output);
     const [comparison] = result.comparisons;
     expect(Object.keys(comparison?.samples ?? {})).toEqual([
       "1 shard",
       "2 shards",
-      "1 shard, transfer",
-      "2 shards, transfer",
+      "1 shard, transfer inside",
+      "2 shards, transfer inside",
+      "1 shard, transfer across",
+      "2 shards, transfer across",
     ]);
     for (const [sample] of Object.values(comparison?.samples ?? {}))
       expect(sample?.cpuMicroseconds).toBeGreaterThan(0);
     expect(comparison?.ratios.map(({ name, other }) => [name, other])).toEqual([
       ["2 shards", "1 shard"],
-      ["2 shards, transfer", "1 shard, transfer"],
+      ["2 shards, transfer inside", "1 shard, transfer inside"],
+      ["2 shards, transfer across", "1 shard, transfer across"],
+      ["2 shards, transfer across", "2 shards, transfer inside"],
     ]);
   });
 });

@@ -91,6 +91,7 @@ describeWithRedis("a ledger on three shards", () => {
     const first = await pay([{ from: A, to: B, amount: 5 }], { id: "key:one" });
     const again = await pay([{ from: A, to: B, amount: 5 }], { id: "key:one" });
     expect(again).toEqual({ ...first, replayed: true } as Outcome);
+    expect(await keysOf("part:*")).toEqual([]);
     expect(await rows()).toEqual([
       [995, 0],
       [1005, 0],

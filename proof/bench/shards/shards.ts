@@ -30,17 +30,22 @@ interface Ledger {
   readonly flags: readonly string[];
 }
 
+const INSIDE = ", transfer inside";
+const ACROSS = ", transfer across";
+
 /** What is asked of each ledger; what stands behind its name in the tables. */
 const LOADS = [
   { suffix: "", what: "transactions" },
-  { suffix: ", transfer", what: "transfers" },
+  { suffix: INSIDE, what: "transfers" },
+  { suffix: ACROSS, what: "across" },
 ] as const;
 
 const ACCOUNTS_A_SHARD = 200;
 
 /**
  * Measures what it costs that the accounts are split: a ledger with several shards beside one with a single shard, the same
- * accounts in both. Each transaction, and each transfer, is within one shard. In turn, in one run: quote the ratios.
+ * accounts in both. Each transaction, and each transfer inside, is within one shard; each transfer across is between two,
+ * where there are several. In turn, in one run: quote the ratios.
  *
  * @throws StartError if a target does not start or does not answer
  */
@@ -54,7 +59,7 @@ export async function benchShards(
   const missing = cpus === 0 ? null : BenchEnvironment.limitsMissing();
   if (missing !== null) say(`Without limits of CPU: ${missing}`);
   say(`${rounds} rounds of ${seconds} s; medians (least to greatest)`);
-  say("CPU is that of all processes, up to when it is in the books; each is within one shard\n");
+  say("CPU is that of all processes, up to when it is in the books\n");
 
   const tags = tagsOfShards(shards);
   const accounts = shards * ACCOUNTS_A_SHARD;
@@ -91,9 +96,10 @@ export async function benchShards(
   return { comparisons };
 }
 
-/** Each ledger beside the first one, at the same load. */
+/** Each ledger beside the first one, at the same load; and in each of the others, transfers across beside those inside. */
 function pairsOf([first, ...others]: readonly Ledger[]): TargetPair[] {
-  return LOADS.flatMap(({ suffix }) =>
+  const sameLoad = LOADS.flatMap(({ suffix }) =>
     others.map(({ name }): TargetPair => [name + suffix, (first?.name ?? "") + suffix]),
   );
+  return [...sameLoad, ...others.map(({ name }): TargetPair => [name + ACROSS, name + INSIDE])];
 }

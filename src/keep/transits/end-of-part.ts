@@ -8,15 +8,15 @@ export async function readEndOfPart(
   shard: number,
   attempt: AttemptId,
 ): Promise<PartEvent | null> {
-  const [row] = await sql.unsafe<{ text: string }[]>(
+  const [row] = await sql.unsafe<{ text: string | null }[]>(
     `SELECT j.events[p.ended_event + 1] AS text
      FROM parts AS p
-     JOIN journal AS j ON j.shard = p.shard AND j.g = p.ended_g
+     LEFT JOIN journal AS j ON j.shard = p.shard AND j.g = p.ended_g
      WHERE p.shard = $1 AND p.attempt = $2
-     ORDER BY p.g DESC LIMIT 1`,
+     ORDER BY p.g DESC, p.event DESC LIMIT 1`,
     [shard, attempt],
   );
-  if (row === undefined) return null;
+  if (typeof row?.text !== "string") return null;
   const event = parseEvent(row.text);
   return event.type === "finish" || event.type === "undo" ? event : null;
 }
