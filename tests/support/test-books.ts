@@ -184,15 +184,9 @@ class KeptEvents {
         const hold = this.holds.get(event.hold);
         if (hold !== undefined) this.#setHold(endedHold(hold, event, place));
       }
-<<<<<<< HEAD
-      // One across shards is listed where it was decided.
-      const transaction = event.type === "finish" ? null : transactionOf(event, place);
-      if (transaction !== null) this.transactions.push(transaction);
-=======
       const transaction = transactionOf(event, place);
       // Of one across shards its decision is enough.
       if (transaction !== null && event.type !== "finish") this.transactions.push(transaction);
->>>>>>> b-xapi
       this.#entries.push(...entriesOf(event, place));
     }
   }

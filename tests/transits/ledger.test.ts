@@ -9,7 +9,7 @@ import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { requestId } from "../support/ledger/commands.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
-import { ShardCalls } from "./support/shard-calls.ts";
+import { ShardCalls } from "../support/transits/shard-calls.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
