@@ -11,7 +11,7 @@ import { parseEvent } from "../../src/ledger/event.ts";
 import type { Decided } from "../../src/ledger/transit.ts";
 import { LedgerSource } from "../support/ledger-source.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
-import { programsMissing, READERS } from "./support/programs.ts";
+import { programsMissing, READERS } from "../support/servers/accounting-programs.ts";
 
 /** Exports of transactions across two shards, wherever the journal of either ends, or the export begins. */
 
