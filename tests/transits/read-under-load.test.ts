@@ -8,7 +8,7 @@ import { formatNamed } from "../../src/export/formats.ts";
 import { ledgerAccount } from "../../src/export/names.ts";
 import { readTotals } from "../../src/keep/book-entries.ts";
 import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
-import { programsMissing, READERS } from "../export/support/programs.ts";
+import { programsMissing, READERS } from "../support/servers/accounting-programs.ts";
 import { accountOn } from "../support/account-on.ts";
 import { call } from "../support/api.ts";
 import { Cluster } from "../support/cluster.ts";

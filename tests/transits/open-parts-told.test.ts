@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { RedisLook } from "../../src/metrics/redis-look.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis } from "../support/redis-under-test.ts";
-import { ATTEMPT, aToB, OTHER, twoShards } from "../transits/support/two-shards.ts";
+import { ATTEMPT, aToB, OTHER, twoShards } from "./support/two-shards.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
