@@ -219,6 +219,23 @@ test.each([
   );
 });
 
+test.each([
+  "postgres://me:secret@a:1,b:x/books",
+  "postgres://me:secret@a,,b/books",
+  "postgres://me:secret@a, b/books",
+  "nats://me:secret@a:1,b:x",
+])("%s is refused in one sentence, which does not show its password", (url) => {
+  const name = url.startsWith("nats") ? "NATS_URL" : "DATABASE_URL";
+  let message = "";
+  try {
+    readWriterConfig({ DATABASE_URL, [name]: url });
+  } catch (error) {
+    message = String(error);
+  }
+  expect(message).toContain(`the variable ${name} must be a URL with one host or several`);
+  expect(message).not.toContain("secret");
+});
+
 test("copies are waited for in a Redis Cluster: one by default, as many as are said", () => {
   const REDIS_URL = "redis-cluster://a:6379,b:6379";
   const replicasOf = (environment: Record<string, string>): number[] => [

@@ -17,8 +17,9 @@ import { type Machine, threeMachines } from "./support/machines.ts";
 failOnLeaks();
 
 const SERVERS = ["redis-1", "redis-2", "redis-3", "nats"];
-const OURS = ["api", "writer", "dispatch", "console", "haproxy"];
-const ACCOUNTS = ["a", "b", "c", "d", "e", "f"];
+const OURS = ["redis-join", "api", "writer", "dispatch", "console", "haproxy"];
+/** Two of each shard. */
+const ACCOUNTS = ["a", "c", "b", "d", "h", "bob"];
 /** Each start of a process takes seconds on a machine that is busy with others. */
 const TEST_MILLISECONDS_MAX = 150_000;
 
@@ -63,6 +64,21 @@ describe.skipIf(serversMissing !== null || process.platform !== "linux")("three 
     for (const each of through)
       for (const account of ACCOUNTS)
         await post(each, "/v1/transactions", { postings: [{ from: "@world", to: account, amount: 1 }] });
+  }
+
+  /** Asked again where it could not look: NATS chooses a new leader of the stream for some seconds after a loss. */
+  async function agrees(from: Machine): Promise<void> {
+    const audits: string[] = [];
+    await eventually(
+      "the audit agrees",
+      async () => {
+        const { code, output } = await from.operator("audit");
+        audits.push(output);
+        if (code === 1) throw new Error(output);
+        return code === 0;
+      },
+      () => audits,
+    );
   }
 
   /** On each machine, as the nodes say. */
@@ -115,12 +131,12 @@ describe.skipIf(serversMissing !== null || process.platform !== "linux")("three 
       await machine(1).end("SIGKILL");
       await payIn([machine(2), machine(3)]);
       machine(1).start(...SERVERS, ...OURS);
-      const join = await machine(2).operator("redis-join", "--replicas", "2");
-      expect(join.output).toBe("The cluster is whole: 3 primaries with 2 replicas each.\n");
       // Else the loss of who had taken over would leave too few of them to agree.
-      expect(await primaries()).toEqual([1, 1, 1]);
+      await eventually("the primaries are spread again", async () =>
+        Bun.deepEquals(await primaries(), [1, 1, 1]),
+      );
       await payIn(machines);
-      expect((await machine(3).operator("audit")).code).toBe(0);
+      await agrees(machine(3));
     },
     TEST_MILLISECONDS_MAX,
   );
@@ -146,7 +162,7 @@ describe.skipIf(serversMissing !== null || process.platform !== "linux")("three 
       );
       // Three machines, then two, then three, and three.
       expect(statements).toEqual(ACCOUNTS.map(() => 11));
-      expect((await machine(1).operator("audit")).code).toBe(0);
+      await agrees(machine(1));
     },
     TEST_MILLISECONDS_MAX,
   );
