@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { faultTargetOf } from "../report/fault-target.ts";
 import { type Fault, FAULT_KINDS, type FaultKind } from "./fault.ts";
-import { planRound, type RoundOptions } from "./plan-round.ts";
+import { planRound } from "./plan-round.ts";
+import type { RoundOptions } from "./round-options.ts";
 import { Random } from "./random.ts";
 import { ROLES } from "./role.ts";
 
