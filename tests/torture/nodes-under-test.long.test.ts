@@ -71,7 +71,7 @@ describe.skipIf(serversMissing !== null)("the nodes under test", () => {
   });
 
   test("a primary is killed for longer than its replicas wait: another one decides, and it comes back", async () => {
-    const first = await inject(killed("redis-primary"), 3_000);
+    const first = await inject(killed("redis-primary"), 6_000);
     expect(first).toMatchObject({ skipped: null, hit: { processes: ["redis-2"], shards: [1] } });
     // Whoever took over has the role now.
     const second = await inject({ type: "stop-role", of: { role: "redis-primary", shard: 1 } }, 100);
