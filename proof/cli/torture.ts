@@ -15,6 +15,10 @@ system and injects faults, waits until the system has recovered, and compares ev
   net    connections that are cut or hang, replies that are lost
   disk   full disks; NATS's stream truncated or gone; Redis's log cut, zeroed or gone (then razonete restore)
 
+With --replicas there are three primaries of Redis with so many replicas each, three NATS servers, and PostgreSQL with its
+standby. Then kill and stop hit whoever has a role (a shard's primary, its replicas, a machine, a leader), net cuts machines
+off each other, and disk has one server lose its folder. An operator does what alarms tell, which is counted.
+
 Requests come with access keys, of which one is revoked on the way and another one made; with every third seed the system
 is open.
 

@@ -1,7 +1,7 @@
 import type { OwnCommands } from "../../src/stack/stack-plan.ts";
 import type { Checker, RoundVerdict } from "./check/checker-types.ts";
 import type { Fault, FaultRecord, FaultKind } from "./plan/fault.ts";
-import type { RoundOptions } from "./plan/plan-round.ts";
+import type { RoundOptions } from "./plan/round-options.ts";
 import type { TortureForm } from "./plan/torture-form.ts";
 import type { Random } from "./plan/random.ts";
 import type { SystemUnderTest } from "./system/system-under-test.ts";

@@ -1,6 +1,7 @@
 import { WORLD } from "../clients/history.ts";
 import type { BooksSnapshot } from "../system/system-under-test.ts";
-import type { EntryRow, JournalReplay } from "./journal-replay.ts";
+import type { JournalReplay } from "./journal-replay.ts";
+import type { EntryRow } from "./placed-event.ts";
 import { availableOf } from "./command-model.ts";
 import type { RoundFindings } from "./round-violations.ts";
 

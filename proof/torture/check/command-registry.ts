@@ -1,6 +1,6 @@
 import type { Accepted, Answer, Attempt, Batch, Command, Operation, Refused } from "../clients/history.ts";
 import { commandIn, type Event } from "./journal-events.ts";
-import type { PlacedEvent } from "./journal-replay.ts";
+import type { PlacedEvent } from "./placed-event.ts";
 import type { LedgerView } from "./ledger-history.ts";
 
 /** What an attempt came to for one command: of a batch, for one of its commands. */

@@ -2,7 +2,7 @@ import { type Command, type Posting, WORLD } from "../clients/history.ts";
 import { NOT_YET_KNOWN, oppositeOf, Trial } from "./command-model.ts";
 import type { CommandRegistry, RegisteredCommand } from "./command-registry.ts";
 import { type AccountRow, commandIn, type Event, type RefusalText } from "./journal-events.ts";
-import type { PlacedEvent } from "./journal-replay.ts";
+import type { PlacedEvent } from "./placed-event.ts";
 import type { LedgerHistory, LedgerView } from "./ledger-history.ts";
 import type { RoundFindings } from "./round-violations.ts";
 import { shownAfter } from "./shown-check.ts";

@@ -1,4 +1,4 @@
-import type { Span } from "./journal-replay.ts";
+import type { Span } from "./placed-event.ts";
 import type { RoundFindings } from "./round-violations.ts";
 
 /** An operation, with the times of its request and its answer by the clients' clock. */

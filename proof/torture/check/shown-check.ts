@@ -1,7 +1,7 @@
 import type { Accepted, ShownAccount, ShownHold, ShownTransaction } from "../clients/history.ts";
 import { availableOf } from "./command-model.ts";
 import type { AccountRow, Event } from "./journal-events.ts";
-import { idOf, type PlacedEvent } from "./journal-replay.ts";
+import { idOf, type PlacedEvent } from "./placed-event.ts";
 import type { HoldRow, LedgerView, TransactionRow } from "./ledger-history.ts";
 
 /** Whether what clients are shown is what the ledger has at some position. */

@@ -24,8 +24,8 @@ const SHARED_PERCENT = 60;
 const RECENT_MAX = 40;
 
 /**
- * Whether transactions, holds and captures may have accounts of several shards; where not, they would be refused. Atomic
- * batches always keep to one.
+ * Whether transactions, holds and captures may have accounts of several shards. Atomic batches always keep to one. The checker
+ * does not know the events of such transactions: it has to learn them before this may be true.
  */
 export const ACROSS_SHARDS = false;
 

@@ -94,7 +94,7 @@ export class FaultedProcess implements PairProcess {
     if (!this.#isFree || this.#asking !== null) return;
     const { mayStart } = this.plan;
     if (mayStart === undefined) this.#spawn();
-    else void this.#spawnOnceAllowed(mayStart);
+    else this.#spawnOnceAllowed(mayStart).catch(() => this.#startLater());
   }
 
   async #spawnOnceAllowed(mayStart: NonNullable<ProcessPlan["mayStart"]>): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Fault, FaultAction, FaultKind, ProcessName } from "./fault.ts";
-import type { RoundOptions } from "./plan-round.ts";
+import type { RoundOptions } from "./round-options.ts";
 import type { Random } from "./random.ts";
 import type { Role } from "./role.ts";
 

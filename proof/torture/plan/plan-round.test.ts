@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Fault, FAULT_KINDS, type FaultKind } from "./fault.ts";
-import { planRound, type RoundOptions } from "./plan-round.ts";
+import { planRound } from "./plan-round.ts";
+import type { RoundOptions } from "./round-options.ts";
 import { Random } from "./random.ts";
 
 const CLUSTER = {

@@ -1,23 +1,8 @@
 import type { Fault, FaultKind, FaultAction, Link, ProcessName } from "./fault.ts";
+import type { RoundOptions } from "./round-options.ts";
 import { planNodesRound } from "./plan-nodes-round.ts";
 import { TORN_BYTES_MAX } from "../faults/aof-corruption.ts";
 import type { Random } from "./random.ts";
-
-export interface RoundOptions {
-  /** From 1. */
-  readonly round: number;
-  /** How long the round's load lasts. */
-  readonly milliseconds: number;
-  readonly kinds: readonly FaultKind[];
-  readonly embedded: boolean;
-  readonly apis: number;
-  readonly writers: number;
-  readonly shards: number;
-  /** With any, there are several servers of each kind: see plan-nodes-round.ts. */
-  readonly replicas: number;
-  /** Number of the round's first fault; 1 if not given. */
-  readonly firstNumber?: number;
-}
 
 /**
  * The faults of one round, in the order in which they begin: the same for the same `random` and options. All are

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { messageOf } from "../../../src/errors.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { orderNode } from "../../../src/stack/nodes/ask-node.ts";
@@ -6,6 +7,7 @@ import type { ProcessPlan } from "../../../src/stack/process-plan.ts";
 
 const POLL_MILLISECONDS = 100;
 const ATTEND_MILLISECONDS = 500;
+const READYZ_MILLISECONDS_MAX = 2_000;
 /** What the guard before the start of a node, and who joins nodes, tell. That of the APIs is for a node that stays away. */
 const TAKEOVER = /redis-cli -h \S+ -p (\d+) CLUSTER FAILOVER TAKEOVER/;
 /**
@@ -91,7 +93,7 @@ export class SimulatedOperator {
     const readiness = await Promise.all(
       this.#apis.map(async (api) => ({
         name: api.name,
-        reason: (await api.probe()) ?? (await whyNotAnswering(api, this.token)),
+        reason: (await api.probe()) ?? (await whyUndecided(api)) ?? (await whyNotAnswering(api, this.token)),
       })),
     );
     const problems = readiness.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`]));
@@ -146,7 +148,32 @@ function isToRestore(reason: string): boolean {
  * Why the API does not show an account; null if it does. An API also calls itself ready when it has just lost Redis and
  * does not know yet what comes back: only an answer proves that it works.
  */
-function whyNotAnswering({ socket, environment }: ProcessPlan, token: string | null): Promise<string | null> {
-  const address = socket === undefined ? `127.0.0.1:${environment["PORT"]}` : "api";
-  return httpProbe(`http://${address}/clientes/1/extrato`, socket, token ?? undefined)();
+function whyNotAnswering(api: ProcessPlan, token: string | null): Promise<string | null> {
+  return httpProbe(`${urlOf(api)}/clientes/1/extrato`, api.socket, token ?? undefined)();
+}
+
+/** What a ready API says of shards that do not decide; null where there is none, or it does not answer. */
+async function whyUndecided(api: ProcessPlan): Promise<string | null> {
+  try {
+    const signal = AbortSignal.timeout(READYZ_MILLISECONDS_MAX);
+    const { socket } = api;
+    const response = await fetch(`${urlOf(api)}/readyz`, {
+      signal,
+      ...(socket === undefined ? {} : { unix: socket }),
+    });
+    const { data } = readiness.safeParse(await response.json());
+    const shards = data?.undecided ?? [];
+    if (shards.length === 0) return null;
+    return shards.map(({ shard, reason }) => `shard ${shard} does not decide: ${reason}`).join("; ");
+  } catch {
+    return null;
+  }
+}
+
+const readiness = z.object({
+  undecided: z.array(z.object({ shard: z.int(), reason: z.string() })).optional(),
+});
+
+function urlOf({ socket, environment }: ProcessPlan): string {
+  return socket === undefined ? `http://127.0.0.1:${environment["PORT"]}` : "http://api";
 }
