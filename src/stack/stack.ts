@@ -106,7 +106,12 @@ export class Stack {
     this.#watch =
       plan.redisCluster === undefined
         ? null
-        : new RedisWatch(plan.redisCluster.join, say, () => this.#describe());
+        : new RedisWatch(
+            plan.redisCluster.join,
+            say,
+            () => this.#describe(),
+            () => this.#postgresPair?.isWhole ?? true,
+          );
   }
 
   /**

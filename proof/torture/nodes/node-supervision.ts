@@ -33,8 +33,14 @@ export class NodeSupervision {
    */
   constructor(nodes: SupervisedNodes, processes: readonly FaultedProcess[], onLine: (line: string) => void) {
     this.#nodes = nodes;
-    this.#watch = new RedisWatch(nodes.redis.join, onLine, () => {});
-    this.#pair = new PostgresPair(nodes.postgres, processes, onLine);
+    const pair = new PostgresPair(nodes.postgres, processes, onLine);
+    this.#pair = pair;
+    this.#watch = new RedisWatch(
+      nodes.redis.join,
+      onLine,
+      () => {},
+      () => pair.isWhole,
+    );
   }
 
   startPostgres(): Promise<void> {

@@ -22,6 +22,7 @@ export class RedisWatch {
   readonly #options: JoinOptions;
   readonly #say: Report;
   readonly #onChange: () => void;
+  readonly #maySwitch: () => boolean;
   #serves: ReadonlyMap<string, Serves> = new Map();
   #turn = 0;
   #missing: { readonly what: string; readonly since: number } | null = null;
@@ -31,8 +32,12 @@ export class RedisWatch {
   #looking: Promise<void> | null = null;
   #stopped = false;
 
-  /** @param onChange called when a node has become something else */
-  constructor(options: JoinOptions, say: Report, onChange: () => void) {
+  /**
+   * @param onChange called when a node has become something else
+   * @param maySwitch whether a primary may be given back now: without the books its shard would wait for them
+   */
+  constructor(options: JoinOptions, say: Report, onChange: () => void, maySwitch: () => boolean) {
+    this.#maySwitch = maySwitch;
     this.#options = options;
     this.#say = say;
     this.#onChange = onChange;
@@ -65,7 +70,7 @@ export class RedisWatch {
       this.#onChange();
     }
     const isWhole = this.#isWhole(view);
-    const isCrowded = this.#isCrowdedForLong(isWhole ? view : []);
+    const isCrowded = this.#isCrowdedForLong(isWhole && this.#maySwitch() ? view : []);
     if (isWhole) this.#missing = null;
     if (isWhole && !isCrowded) return;
     try {

@@ -127,6 +127,11 @@ export class PostgresPair {
     }
   }
 
+  /** The primary answers, and is followed. */
+  get isWhole(): boolean {
+    return this.#isFollowed && this.#silentSince === null;
+  }
+
   get #isClosed(): boolean {
     return this.#closing.signal.aborted;
   }
