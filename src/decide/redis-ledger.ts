@@ -22,7 +22,7 @@ import {
 import { placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
-import type { PreparedCommand } from "./call-arguments.ts";
+import type { PreparedCommand } from "./calls/call-arguments.ts";
 import type { Answer, Prepared } from "./function-codec.ts";
 import { fromBooks, KeptTransactions } from "./kept-transactions.ts";
 import { readEntriesPage } from "./entries-page.ts";

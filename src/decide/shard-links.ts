@@ -1,6 +1,6 @@
 import type { Readiness, UndecidedShard } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
-import { CallCycle } from "./call-cycle.ts";
+import { CallCycle } from "./calls/call-cycle.ts";
 import { messageOf } from "../errors.ts";
 import type { Report } from "../log/report.ts";
 import type { FenceOptions } from "./fence.ts";

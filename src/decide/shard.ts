@@ -15,9 +15,9 @@ import {
   type PreparedCommand,
   type Request,
   weightOf,
-} from "./call-arguments.ts";
-import type { CallCycle } from "./call-cycle.ts";
-import { CallQueue } from "./call-queue.ts";
+} from "./calls/call-arguments.ts";
+import type { CallCycle } from "./calls/call-cycle.ts";
+import { CallQueue } from "./calls/call-queue.ts";
 import {
   accountOfRow,
   type Answer,
@@ -27,7 +27,7 @@ import {
   parseHold,
 } from "./function-codec.ts";
 import type { BatchFeed } from "./ports.ts";
-import { CallRefused } from "./call-errors.ts";
+import { CallRefused } from "./calls/call-errors.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { parseTransitAnswer, type TransitAnswer } from "./transits/transit-answers.ts";
 import { type TransitCommand, transitArguments } from "./transits/transit-arguments.ts";

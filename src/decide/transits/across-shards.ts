@@ -7,7 +7,7 @@ import { formatDetails } from "../../ledger/details-text.ts";
 import { LedgerUnavailable, type Outcome } from "../../ledger/ledger.ts";
 import type { Hold, Posting } from "../../ledger/transaction.ts";
 import type { AttemptId } from "../../ledger/transit.ts";
-import { NotSent } from "../call-queue.ts";
+import { NotSent } from "../calls/call-queue.ts";
 import type { Answer, Prepared } from "../function-codec.ts";
 import type { BooksReader } from "../ports.ts";
 import type { Shards } from "../shards.ts";

@@ -1,6 +1,6 @@
-import { bearerOf, type Command } from "../ledger/command.ts";
-import { contentHash } from "../ledger/content-hash.ts";
-import { argumentsOf, type Prepared } from "./function-codec.ts";
+import { bearerOf, type Command } from "../../ledger/command.ts";
+import { contentHash } from "../../ledger/content-hash.ts";
+import { argumentsOf, type Prepared } from "../function-codec.ts";
 
 /** What a call of razonete_apply has for the commands of clients. */
 

@@ -1,5 +1,5 @@
-import { LedgerUnavailable } from "../ledger/ledger.ts";
-import { bounds } from "../bounds.ts";
+import { LedgerUnavailable } from "../../ledger/ledger.ts";
+import { bounds } from "../../bounds.ts";
 import { CallCycle, type QueueOfCycle } from "./call-cycle.ts";
 import { CallLost, CallRefused } from "./call-errors.ts";
 

@@ -1,4 +1,4 @@
-import { bounds } from "../bounds.ts";
+import { bounds } from "../../bounds.ts";
 
 /** A queue, as its cycle sees it. */
 export interface QueueOfCycle {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { bounds } from "../bounds.ts";
+import { bounds } from "../../bounds.ts";
 import { CallCycle } from "./call-cycle.ts";
 import { CallLost } from "./call-errors.ts";
 import { CallQueue } from "./call-queue.ts";
