@@ -343,9 +343,13 @@ class KeptEvents {
   }
 }
 
-/** Shards are kept one after the other. */
-function newestFirst<Item extends { readonly time: Micros }>(items: readonly Item[]): Item[] {
-  return items.toReversed().toSorted((a, b) => b.time - a.time);
+/** Shards are kept one after the other. One shard alone has an order of its own, in which times may stand still. */
+function newestFirst<Item extends { readonly id: EventId; readonly time: Micros }>(
+  items: readonly Item[],
+): Item[] {
+  const latestFirst = items.toReversed();
+  const shards = new Set(items.map(({ id }) => id.split("-")[0]));
+  return shards.size < 2 ? latestFirst : latestFirst.toSorted((a, b) => b.time - a.time);
 }
 
 /** Keys are how many have come before. */

@@ -34,6 +34,7 @@ const APPLY = "src/decide/function/apply.lua";
 const COMMANDS = "src/decide/function/commands.lua";
 const REDIS_LEDGER = "src/decide/redis-ledger.ts";
 const SHARD = "src/decide/shard.ts";
+const CALL_ARGUMENTS = "src/decide/calls/call-arguments.ts";
 const FENCE = "src/decide/fence.ts";
 const REDIS_SETTINGS = "src/decide/redis-settings.ts";
 const INIT = "src/keep/init.ts";
@@ -173,7 +174,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   "read-then-write": [
     {
       file: SHARD,
-      find: '      let reply: unknown;\n      try {\n        reply = await this.#link.call("FCALL", "razonete_apply"',
+      find: '      let reply: unknown;\n      try {\n        reply = await this.#link.call("FCALL", "razonete_apply", this.#number, args);',
       replace: [
         "    const all = requests.flatMap(({ commands }) => commands.map(({ command }) => command));",
         '    const known = [...new Set(all.flatMap((one) => (one.type === "transact" ? [one.account] : [])))];',
@@ -184,7 +185,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
         '      const [, balance, , seq] = rows[index][0].split(" ");',
         "      args[2] += ` ${id}=${balance}:${seq}`;",
         "    }",
-        '      let reply: unknown;\n      try {\n        reply = await this.#link.call("FCALL", "razonete_apply"',
+        '      let reply: unknown;\n      try {\n        reply = await this.#link.call("FCALL", "razonete_apply", this.#number, args);',
       ].join("\n"),
     },
     {
@@ -254,7 +255,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   "postings-one-by-one": [
     {
       file: REDIS_LEDGER,
-      find: "    const shard = this.#shardOfCommand(command);\n    // Another API",
+      find: "    const of = shardsOf(command, Math.max(1, this.#shards.length));\n    const [home = 0] = of;",
       replace: [
         '    if (command.type === "transaction" && command.postings.length > 1 && !command.isDryRun) {',
         "      const [last, ...others] = command.postings;",
@@ -264,7 +265,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
         "      }",
         "      return this.submit({ ...command, postings: [last] });",
         "    }",
-        "    const shard = this.#shardOfCommand(command);\n    // Another API",
+        "    const of = shardsOf(command, Math.max(1, this.#shards.length));\n    const [home = 0] = of;",
       ].join("\n"),
     },
   ],
@@ -303,7 +304,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   // All that is decided by one call gets the name of its first command's access key. One request alone is right.
   "names-of-another": [
     {
-      file: SHARD,
+      file: CALL_ARGUMENTS,
       find: '    const own = commands.map(({ command }) => command.by ?? "-");',
       replace: '    const own = commands.map(() => requests[0]?.commands[0]?.command.by ?? "-");',
     },
