@@ -37,8 +37,6 @@ interface Request<Of = AcrossCommand> {
   readonly home: number;
   /** In milliseconds of `performance.now`: home is not asked to decide after that. */
   readonly until: number;
-  /** To be called before home is asked: from then on it may have decided it. */
-  readonly onAsk: () => void;
 }
 
 /**
@@ -118,18 +116,15 @@ export class AcrossShards {
    * @throws LedgerUnavailable (as a rejection)
    */
   decide(command: Command, prepared: Prepared, home: number, until: number): Promise<Answer> {
-    let mayBeDecided = false;
-    const onAsk = (): void => {
-      mayBeDecided = true;
-    };
-    return this.#within(until, this.#begin({ command, prepared, home, until, onAsk }), () =>
-      mayBeDecided ? "unknown" : this.#undecided,
-    );
+    const isDryRun = command.type === "transaction" && command.isDryRun;
+    // The same command may have been decided before: only home can tell that it was not.
+    const late = isDryRun ? this.#undecided : "unknown";
+    return this.#within(until, this.#begin({ command, prepared, home, until }), late);
   }
 
   /** What was decided, now or before, when its parts are finished. @throws LedgerUnavailable (as a rejection) */
   finished(decision: Decision, until: number): Promise<Accepted> {
-    return this.#within(until, this.#finish(decision), () => "unknown");
+    return this.#within(until, this.#finish(decision), "unknown");
   }
 
   async #begin(request: Request<Command>): Promise<Answer> {
@@ -235,7 +230,6 @@ export class AcrossShards {
       command.type === "capture"
         ? captureAcrossArguments(command, attempt, told)
         : acrossArguments(command, prepared, attempt, told);
-    if (!isDryRun) request.onAsk();
     try {
       return await this.#shards.of(home).submit({ command, prepared: { type: "across", arguments: args } });
     } catch (error) {
@@ -298,14 +292,14 @@ export class AcrossShards {
   }
 
   /** Each call has a bound of its own, and there are several of them. What is under way goes on. */
-  async #within<T>(until: number, work: Promise<T>, outcome: () => LedgerUnavailable["outcome"]): Promise<T> {
+  async #within<T>(until: number, work: Promise<T>, outcome: LedgerUnavailable["outcome"]): Promise<T> {
     this.#behind(work);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       // What a single call has to say of it comes first.
       const left = until - performance.now() + 2 * bounds.deadline_check_milliseconds;
       timer = setTimeout(() => {
-        reject(new LedgerUnavailable("one of its shards does not answer", outcome()));
+        reject(new LedgerUnavailable("one of its shards does not answer", outcome));
       }, left);
     });
     try {
