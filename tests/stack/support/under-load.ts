@@ -23,16 +23,31 @@ type PathOf = (body: string) => string;
 
 const atRoot: PathOf = () => "/";
 
+const KILL_ROUNDS_MAX = 10;
+
 /**
  * Kills these APIs one after the other.
  *
  * @throws an assertion's error if a request fails, or one that was sent twice has two ids
  */
 export async function killUnderLoad(
-  { stack, takeSeen }: SharedStack,
+  stack: SharedStack,
   names: readonly string[],
   pathOf: PathOf = atRoot,
 ): Promise<void> {
+  // Where nothing was on its way when they were killed, nothing was tested, and they are killed again.
+  let sentTwice = 0;
+  for (let round = 0; round < KILL_ROUNDS_MAX && sentTwice === 0; round += 1)
+    sentTwice = await killOnce(stack, names, pathOf);
+  expect(sentTwice).toBeGreaterThan(0);
+}
+
+/** @returns how many requests were sent twice */
+async function killOnce(
+  { stack, takeSeen }: SharedStack,
+  names: readonly string[],
+  pathOf: PathOf,
+): Promise<number> {
   takeSeen();
   const load = new Load(async (body) => (await ask(stack.url + pathOf(body), body)).pid);
   for (const name of names) {
@@ -52,8 +67,7 @@ export async function killUnderLoad(
   }
   expect(idsOf.size).toBe(answered);
   expect([...idsOf].filter(([, ids]) => ids.size > 1)).toEqual([]);
-  // Or else nothing was on its way when they were killed, and nothing was tested.
-  expect(applications).toBeGreaterThan(answered);
+  return applications - answered;
 }
 
 /**
