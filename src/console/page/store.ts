@@ -27,6 +27,11 @@ export class Store<T> {
 
 export function useStore<T>(store: Store<T>): T {
   const [, draw] = useState<object>({});
-  useEffect(() => store.listen(() => draw({})), [store]);
-  return store.value;
+  const { value } = store;
+  useEffect(() => {
+    // It may have changed between the drawing and now, when nobody listened yet.
+    if (store.value !== value) draw({});
+    return store.listen(() => draw({}));
+  }, [store]);
+  return value;
 }
