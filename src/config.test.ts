@@ -212,6 +212,10 @@ test.each([
     "redis-cluster://me:secret@a:6379,,b:6379",
     "must name nodes of the cluster with their ports, as in redis-cluster://user:password@a:6379,b:6379",
   ],
+  [
+    "redis://me:secret@a:6379,b:6379",
+    "must name one host, or several of a Redis Cluster behind redis-cluster:// or rediss-cluster://",
+  ],
   ["rediss-cluster://a:6379,b:6379/1", "must end behind its nodes: a Redis Cluster has no database numbers"],
 ])("%s as REDIS_URL is refused in one sentence", (url, reason) => {
   expect(() => readWriterConfig({ DATABASE_URL, REDIS_URL: url })).toThrow(

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { bounds } from "../bounds.ts";
-import { faultOfClusterUrl, isRedisCluster } from "../redis-address.ts";
+import { faultOfRedisUrl, isRedisCluster } from "../redis-address.ts";
 import {
   booksUrl,
   type Environment,
@@ -33,7 +33,7 @@ export const servers = {
   DATABASE_URL: booksUrl(),
   REDIS_URL: url("redis", "rediss", "unix", "redis-cluster", "rediss-cluster").superRefine(
     (text, context) => {
-      const message = faultOfClusterUrl(text);
+      const message = faultOfRedisUrl(text);
       if (message !== null) context.addIssue({ code: "custom", message });
     },
   ),
