@@ -9,7 +9,7 @@ import { eventually } from "../../support/eventually.ts";
 import { ServerProcess } from "../../support/servers/server-process.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { observerPath } from "./observer-programs.ts";
-import { AlertWatch, asInTests } from "./alerts.ts";
+import { AlertWatch, asInTests, LOOK_SECONDS_IN_TESTS } from "./alerts.ts";
 
 /** A cluster, the exporters beside it, and a real Prometheus with the real rules, whose waits are shorter. */
 export class ObservedCluster implements AsyncDisposable {
@@ -111,8 +111,8 @@ function startPrometheus(targets: readonly MetricsTarget[]): Promise<ServerProce
   writeFileSync(join(folder, "targets.json"), targetsFile(targets));
   writeFileSync(join(folder, "rules.yml"), asInTests(read("rules.yml")));
   const often = read("prometheus.yml")
-    .replace("scrape_interval: 5s", "scrape_interval: 2s")
-    .replace("scrape_timeout: 4s", "scrape_timeout: 2s")
+    .replace("scrape_interval: 5s", `scrape_interval: ${LOOK_SECONDS_IN_TESTS}s`)
+    .replace("scrape_timeout: 4s", `scrape_timeout: ${LOOK_SECONDS_IN_TESTS}s`)
     .replace("evaluation_interval: 5s", "evaluation_interval: 1s");
   writeFileSync(join(folder, "prometheus.yml"), often);
   return ServerProcess.start({
