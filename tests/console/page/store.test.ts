@@ -1,18 +1,34 @@
 import { afterEach, expect, test } from "bun:test";
-import { type ContainerNode, h, render } from "preact";
-import { Store, useStore } from "../../../src/console/page/store.ts";
+import { join } from "node:path";
 import { eventually } from "../../support/eventually.ts";
 
 /** A view that draws nothing needs no page around it. */
 
-const place: ContainerNode = {
+interface Store<T> {
+  set(value: T): void;
+}
+interface StoreModule {
+  readonly Store: new <T>(value: T) => Store<T>;
+  readonly useStore: <T>(store: Store<T>) => T;
+}
+interface Preact {
+  readonly h: (view: () => null, properties: object) => object;
+  readonly render: (node: object | null, place: object) => void;
+}
+
+// By names that the type check does not follow: with preact's types come those of a browser, which all tests would get.
+const [page, library] = [join(import.meta.dir, "../../../src/console/page/store.ts"), "preact"];
+const { Store, useStore }: StoreModule = await import(page);
+const { h, render }: Preact = await import(library);
+
+const place = {
   nodeType: 1,
   parentNode: null,
   firstChild: null,
   childNodes: [],
-  insertBefore: (node) => node,
-  appendChild: (node) => node,
-  removeChild: (node) => node,
+  insertBefore: () => {},
+  appendChild: () => {},
+  removeChild: () => {},
 };
 
 afterEach(() => render(null, place));
