@@ -33,6 +33,8 @@ export async function compareHome(
   { queryBooks, redis, outbox, findings }: CompareHomeOptions,
 ): Promise<void> {
   for await (const members of redis.members(shard, "transits")) {
+    // Mostly there is none.
+    if (members.length === 0) continue;
     const listed = members.map((member) => {
       const [attempt = "", shards = ""] = member.split(" ");
       return { attempt, shards };

@@ -124,9 +124,8 @@ export class RedisReader {
     return (await this.texts(shard, [key]))[0] ?? null;
   }
 
-  /** The same of several keys, of which there may be none. */
+  /** The same of some keys, in their order. */
   async texts(shard: number, keys: readonly string[]): Promise<readonly (string | null)[]> {
-    if (keys.length === 0) return [];
     const named = keys.map((key) => `razonete:{${shard}}:${key}`);
     const reply = this.#nodes.shard(shard).sendCommand(["MGET", ...named]);
     return headReply.parse(await requireReachable(REDIS, reply));
