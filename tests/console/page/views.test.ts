@@ -215,6 +215,7 @@ describe.skipIf(!chromium.found)(
 
     test("an address that changes while the page is drawn for the first time is followed", async () => {
       const page = await browser.context.newPage();
+      page.setDefaultTimeout(45_000);
       await page.addInitScript(CHANGES_AT_FIRST_DRAWING);
       await page.goto(server.url);
       await page.waitForSelector("h1:has-text('Accounts')");
