@@ -128,6 +128,8 @@ export const bounds = {
   primary_silent_looks_max: 4,
   /** A shard that has not decided for so long needs a person: a cluster has a new primary sooner. */
   shard_alarm_milliseconds: 6_000,
+  /** From then on what the person is to do is looked up this often: what is there may change. */
+  shard_advice_milliseconds: 5_000,
   redis_ping_milliseconds: 1000,
   /** If Redis sends nothing for this long, not even answers to pings, the connection counts as lost. */
   redis_silence_milliseconds_max: 5000,

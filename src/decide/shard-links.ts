@@ -85,11 +85,14 @@ export class ShardLinks {
   readiness(): Readiness {
     const [only, ...others] = this.#links;
     if (only === undefined) return { ready: false, reason: this.#reason };
-    if (others.length === 0) return only.readiness();
+    if (others.length === 0) {
+      const state = only.readiness();
+      return state.ready ? state : { ...state, ...this.#advice(0) };
+    }
     const undecided = this.undecided();
     if (undecided.length === 0) return { ready: true };
     if (undecided.length < this.#links.length) return { ready: true, undecided };
-    return { ready: false, reason: reasonOfAll(undecided) };
+    return { ready: false, reason: reasonOfAll(undecided), ...adviceOnAll(undecided) };
   }
 
   /** The shards that do not decide, where each has its own link. */
@@ -97,8 +100,13 @@ export class ShardLinks {
     if (this.#isShared) return [];
     return this.#links.flatMap((link, shard) => {
       const state = link.readiness();
-      return state.ready ? [] : [{ shard, reason: state.reason }];
+      return state.ready ? [] : [{ shard, reason: state.reason, ...this.#advice(shard) }];
     });
+  }
+
+  #advice(shard: number): { readonly advice?: string } {
+    const advice = this.#outages.adviceOn(shard);
+    return advice === null ? {} : { advice };
   }
 
   /** Why a request got no answer, for a person, where it is not known of which shard it is. */
@@ -189,4 +197,11 @@ function reasonOfAll(undecided: readonly UndecidedShard[]): string {
   const [only] = reasons;
   if (reasons.size === 1 && only !== undefined) return only;
   return undecided.map(({ shard, reason }) => `shard ${shard}: ${reason}`).join("; ");
+}
+
+function adviceOnAll(undecided: readonly UndecidedShard[]): { readonly advice?: string } {
+  const known = undecided.flatMap(({ shard, advice }) =>
+    advice === undefined ? [] : [`Shard ${shard}: ${advice}`],
+  );
+  return known.length === 0 ? {} : { advice: known.join(" ") };
 }

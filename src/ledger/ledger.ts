@@ -122,13 +122,15 @@ export interface LedgerTotals {
 
 export type Readiness =
   | { readonly ready: true; readonly undecided?: readonly UndecidedShard[] }
-  | { readonly ready: false; readonly reason: string };
+  | { readonly ready: false; readonly reason: string; readonly advice?: string };
 
 /** A shard of a cluster that decides nothing now, while others do. */
 export interface UndecidedShard {
   readonly shard: number;
   /** For a person. */
   readonly reason: string;
+  /** What a person is to do, where the cluster has had time to help itself, and has not; with the command, if there is one. */
+  readonly advice?: string;
 }
 
 /**

@@ -12,7 +12,7 @@ import { z } from "zod";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
-import { B, HOME, KeptShards, SECOND, ShardServers, THIRD } from "../support/transits/kept-shards.ts";
+import { A, B, HOME, KeptShards, SECOND, ShardServers, THIRD } from "../support/transits/kept-shards.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
@@ -64,6 +64,16 @@ describe.skipIf(serversMissing !== null)("an audit of transactions across shards
         expect(await audited()).toEqual([]);
       },
     );
+
+    test("agrees on a hold that is captured by another shard's account, in the outbox and in the books", async () => {
+      const attempt = ledger.newAttempt();
+      const hold = await ledger.hold(5);
+      await ledger.prepare(attempt, SECOND, [{ from: A, to: B, amount: 5 }]);
+      await ledger.capture(attempt, hold);
+      expect(await audited()).toEqual([]);
+      await ledger.keepAll();
+      expect(await audited()).toEqual([]);
+    });
 
     test("agrees while all goes on", async () => {
       const random = new Random(testSeed());
@@ -274,6 +284,33 @@ describe.skipIf(serversMissing !== null)("an audit of transactions across shards
             `redis-differs: shard 0 in Redis has ${has} of the attempt ${decided}, which was decided`,
           ),
         ]);
+    });
+
+    test("a home that has a decision that nobody made, another one, or one with other shards", async () => {
+      const transits = key(HOME, "transits");
+      const has = (attempt: string) =>
+        `redis-differs: shard 0 in Redis has a decision of the attempt ${attempt}, `;
+      const unmade = key(HOME, `transit:${undecided}`);
+      expect(
+        await inRedis(
+          [unmade, transits],
+          ["SET", unmade, "t0-1-0-1 1 -"],
+          ["ZADD", transits, "1", `${undecided} 1,2`],
+        ),
+      ).toEqual([`${has(undecided)}"t0-1-0-1 1 -" with parts on 1,2, books and outbox have none`]);
+      const changed = key(HOME, `transit:${done}`);
+      expect(await inRedis([changed], ["SET", changed, "t0-1-0-1 1 -"])).toEqual([
+        expect.stringMatching(
+          new RegExp(
+            `^${has(done)}"t0-1-0-1 1 -" with parts on 1,2, books and outbox have "t0-.* with parts on 1,2$`,
+          ),
+        ),
+      ]);
+      expect(
+        await inRedis([transits], ["ZREM", transits, `${done} 1,2`], ["ZADD", transits, "1", `${done} 1`]),
+      ).toEqual([
+        expect.stringMatching(new RegExp(`^${has(done)}"t0-.*" with parts on 1, books .* on 1,2$`)),
+      ]);
     });
   });
 });

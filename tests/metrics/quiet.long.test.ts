@@ -20,7 +20,7 @@ const EACH_MIN = 10;
 const REPLAYED_MINUTES = 30;
 
 test.skipIf((serversMissing ?? observersMissing) !== null)(
-  "no alert fires under load where nothing is wrong: not with waits of a tenth, nor where that goes on for half an hour",
+  "no alert fires under load where nothing is wrong: not with short waits, nor where that goes on for half an hour",
   async () => {
     using folder = temporaryFolder();
     const ca = new TestCa(folder.path, "quiet");

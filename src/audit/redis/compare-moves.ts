@@ -23,6 +23,7 @@ import { TextHash } from "../journal/text-hash.ts";
 import type { KeySpill } from "../spill/key-spill.ts";
 import type { OutboxSpill } from "../spill/outbox-spill.ts";
 import { POSTGRES, requireReachable } from "../unreachable-server.ts";
+import { compareHome } from "./compare-home.ts";
 import { compareDecisions, comparePart, findAwaited, openAttempts, partsNow } from "./compare-transits.ts";
 import { reportLostBatchFlag } from "./lost-batch-flag.ts";
 import { readOutbox } from "./read-outbox.ts";
@@ -126,6 +127,7 @@ export class CompareMoves {
       if (!(await this.#compareSome(shard, keys, outbox))) return;
     }
     await compareDecisions(shard, { queryBooks, redis, findings });
+    await compareHome(shard, { queryBooks, redis, outbox, findings });
     await findAwaited(
       awaited.filter((one) => one.shard === shard),
       outbox,

@@ -121,12 +121,21 @@ export class RedisReader {
 
   /** What a key of a shard has, without its prefix; `null`: it is not there, or of another type. */
   async text(shard: number, key: string): Promise<string | null> {
-    const reply = this.#nodes.shard(shard).sendCommand(["MGET", `razonete:{${shard}}:${key}`]);
-    return headReply.parse(await requireReachable(REDIS, reply))[0] ?? null;
+    return (await this.texts(shard, [key]))[0] ?? null;
   }
 
-  /** The holds that Redis has expiries of, or the open parts that it lists, in lists. One may come twice. */
-  async *members(shard: number, set: "expiries" | "parts"): AsyncGenerator<readonly string[]> {
+  /** The same of some keys, in their order. */
+  async texts(shard: number, keys: readonly string[]): Promise<readonly (string | null)[]> {
+    const named = keys.map((key) => `razonete:{${shard}}:${key}`);
+    const reply = this.#nodes.shard(shard).sendCommand(["MGET", ...named]);
+    return headReply.parse(await requireReachable(REDIS, reply));
+  }
+
+  /**
+   * The holds that Redis has expiries of, the open parts, or the decisions with their shards, that it lists, in lists. One
+   * may come twice.
+   */
+  async *members(shard: number, set: "expiries" | "parts" | "transits"): AsyncGenerator<readonly string[]> {
     for (let cursor = "0"; ;) {
       const key = `razonete:{${shard}}:${set}`;
       const args = ["ZSCAN", key, cursor, "COUNT", String(bounds.scan_keys_max)];

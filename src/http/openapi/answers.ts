@@ -300,9 +300,13 @@ export const ANSWERS = {
   Readiness: z.object({
     status: z.literal("ready"),
     undecided: z
-      .array(z.object({ shard: z.int().min(0), reason: z.string() }))
+      .array(z.object({ shard: z.int().min(0), reason: z.string(), advice: z.string().optional() }))
       .optional()
-      .meta(told("In a cluster, the shards that decide nothing now, while others do.")),
+      .meta(
+        told(
+          "In a cluster, the shards that decide nothing now, while others do, and what a person is to do.",
+        ),
+      ),
   }),
 } as const satisfies Readonly<Record<string, z.ZodType>>;
 

@@ -6,10 +6,10 @@ import { joinStep, type JoinOptions } from "./join.ts";
 import type { NodeLine } from "../../decide/nodes/node-lines.ts";
 import { shardsIn } from "./slots.ts";
 import { nextPrimary } from "./spread.ts";
+import { ToldOnce } from "./told-once.ts";
 
 /** A node that lacks its place for so long is not just being started. */
 const TOLD_AFTER_MILLISECONDS = 10_000;
-const TOLD_EVERY_MILLISECONDS = 60_000;
 /** A machine that is just back may go again: so long it has to be there until its primaries are given back. */
 const CROWDED_MILLISECONDS = 10_000;
 const LOOK_MILLISECONDS = 1_000;
@@ -25,8 +25,7 @@ export class RedisWatch {
   readonly #maySwitch: () => boolean;
   #serves: ReadonlyMap<string, Serves> = new Map();
   #turn = 0;
-  #missing: { readonly what: string; readonly since: number } | null = null;
-  #toldAt = -Infinity;
+  readonly #missing = new ToldOnce(TOLD_AFTER_MILLISECONDS);
   #crowdedSince: number | null = null;
   #timer: Timer | null = null;
   #looking: Promise<void> | null = null;
@@ -71,7 +70,7 @@ export class RedisWatch {
     }
     const isWhole = this.#isWhole(view);
     const isCrowded = this.#isCrowdedForLong(isWhole && this.#maySwitch() ? view : []);
-    if (isWhole) this.#missing = null;
+    if (isWhole) this.#note(null);
     if (isWhole && !isCrowded) return;
     try {
       this.#note(await joinStep({ ...this.#options, spreads: isCrowded }));
@@ -111,17 +110,9 @@ export class RedisWatch {
     return this.#crowdedSince !== null && performance.now() - this.#crowdedSince > CROWDED_MILLISECONDS;
   }
 
-  #note(what: string | null): void {
-    const now = performance.now();
-    if (what === null) this.#missing = null;
-    else if (this.#missing?.what !== what) this.#missing = { what, since: now };
-    else if (
-      now - this.#missing.since > TOLD_AFTER_MILLISECONDS &&
-      now - this.#toldAt > TOLD_EVERY_MILLISECONDS
-    ) {
-      this.#toldAt = now;
-      this.#say(`The nodes of Redis need you: ${what}`, { outage: "alarm" });
-    }
+  #note(missing: string | null): void {
+    if (this.#missing.mayTell(missing, performance.now()))
+      this.#say(`The nodes of Redis need you: ${missing}`, { outage: "alarm" });
   }
 }
 
