@@ -232,7 +232,7 @@ describe.skipIf(serversMissing !== null)("a stack whose APIs are killed between 
     ]);
   });
 
-  test("who follows an account, by a stream or by a webhook, is told each once and in order", async () => {
+  test("readers of an account and its webhook are told each once and in order", async () => {
     for (const [index, id] of ACCOUNTS.entries()) {
       const wanted = await transactionsOf(stack.url, id);
       const follower = followers[index];
