@@ -64,9 +64,11 @@ export class StoppingProxy implements AsyncDisposable {
     let before = "";
     client.on("data", (bytes: Buffer) => {
       if (isStopped) return;
-      const sent = before + bytes.toString("latin1");
-      before = sent.slice(-100);
-      if (this.#text !== null && sent.includes(this.#text)) {
+      const text = this.#text;
+      const sent = bytes.toString("latin1");
+      const isNamed = text !== null && (before.slice(1 - text.length) + sent).includes(text);
+      before = sent;
+      if (isNamed) {
         this.#text = null;
         isStopped = true;
         return;
