@@ -11,8 +11,8 @@ interface Kept {
 }
 
 /**
- * Checks that the tables of the books are what the journal makes of them, and that each unit's balances and the outside
- * are 0 together. Of entries of earlier rounds only a hash is compared.
+ * Checks that the tables of the books are what the journal makes of them, and that each unit's balances, the outside and
+ * what is in transit between shards are 0 together. Of entries of earlier rounds only a hash is compared.
  */
 export class BooksCheck {
   readonly #kept = new Map<string, Kept>();
@@ -131,8 +131,9 @@ function compare(
 }
 
 /** By the tables alone. */
-function checkSums(books: BooksSnapshot, { world }: JournalReplay, findings: RoundFindings): void {
+function checkSums(books: BooksSnapshot, { world, transits }: JournalReplay, findings: RoundFindings): void {
   const sums = new Map(world);
+  for (const [unit, sum] of transits.sums) sums.set(unit, (sums.get(unit) ?? 0n) + sum);
   const held = new Map<string, number>();
   for (const { account, amount, state } of books.holds)
     if (state === "open") held.set(account, (held.get(account) ?? 0) + amount);
@@ -149,6 +150,9 @@ function checkSums(books: BooksSnapshot, { world }: JournalReplay, findings: Rou
   }
   for (const [unit, sum] of sums) {
     if (sum !== 0n)
-      findings.add("sum-off", `The balances of ${unit} and what is outside are ${sum} together, not 0.`);
+      findings.add(
+        "sum-off",
+        `The balances of ${unit}, what is outside and what is in transit are ${sum} together, not 0.`,
+      );
   }
 }

@@ -27,6 +27,22 @@ export interface Violation {
     /** A hold that ended otherwise after its expiry, or expired before it. */
     | "expired-wrongly"
     | "reversed-twice"
+    /** A part of a transaction across shards was finished, and its home has not decided it; */
+    | "finished-undecided"
+    /** it was undone, and its home has decided it; */
+    | "undone-decided"
+    /** it was finished, or undone, a second time; */
+    | "part-ended-twice"
+    /** it was decided, and never prepared; */
+    | "part-missing"
+    /** the system is at rest, and it has not ended; */
+    | "part-open"
+    /** what ended it is not what was prepared or decided; */
+    | "part-differs"
+    /** one try of it was decided twice; */
+    | "attempt-decided-twice"
+    /** an account was changed while a part has locked it for a condition. */
+    | "lock-broken"
     | "odd-answer"
     | "other-outcome"
     | "audit"
