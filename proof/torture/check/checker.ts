@@ -27,6 +27,9 @@ import { answerText, commandText } from "./violation-text.ts";
  * it was answered; what was refused or not done is not; what is unknown is there once or not at all. Whatever was read,
  * and each refusal without a key, saw the ledger after one of the events, and everything must fit the order in which the
  * clients saw it happen (linearizability.ts).
+ *
+ * Shards have no order among each other. So that is done shard by shard, and what a command across shards found is looked
+ * for on each of them by itself (shard-view.ts). How its decision and its parts fit, transits.ts tells.
  */
 export function createChecker(): Checker {
   return new BooksChecker();
