@@ -88,13 +88,15 @@ function checkRefusal(
   command: RegisteredCommand,
   refusal: RefusalText,
   { shard, position }: PlacedEvent,
-  { replay, findings }: MatchContext,
+  { replay, findings, isLossNamed }: MatchContext,
 ): void {
   const { group, operation } = command;
   const positions = new Map([[shard, position - 1]]);
   const refusing = refusingShard(replay, operation, refusal) ?? shard;
   if (refusing !== shard && group?.batch.atomic !== true) {
     const at = refusingPosition(replay, operation, refusal, refusing);
+    // It may be what was lost.
+    if (at === null && isLossNamed) return;
     if (at !== null) positions.set(refusing, at);
   }
   const trial = new Trial(new ShardView(replay, positions));
@@ -110,7 +112,7 @@ function checkRefusal(
 
 function checkAcceptance(command: RegisteredCommand, placed: PlacedEvent, context: MatchContext): void {
   const { event, text, position, shard } = placed;
-  const { replay, findings } = context;
+  const { replay, findings, isLossNamed } = context;
   const positions = new Map([[shard, position - 1]]);
   // Each of the other shards has looked at it when it prepared its part.
   for (const { prepared } of replay.transits.finishedParts(command.across?.attempt ?? ""))
@@ -124,6 +126,8 @@ function checkAcceptance(command: RegisteredCommand, placed: PlacedEvent, contex
   }
   const trial = new Trial(before);
   const refusal = trial.apply(command.operation);
+  // A part that was lost is prepared anew, on what its accounts are by then.
+  if (refusal !== null && isLossNamed && command.across !== null) return;
   if (refusal !== null) {
     const detail = `${commandText(command)} was accepted, which had to be refused: ${refusalText(refusal)}.`;
     findings.add("impossible-acceptance", detail, command.numbers);
