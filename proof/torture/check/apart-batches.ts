@@ -1,6 +1,6 @@
 import type { Attempt, Batch } from "../clients/history.ts";
 import { shardsOf } from "../clients/operation-shards.ts";
-import type { JournalReplay } from "./journal-replay.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import type { RoundFindings } from "./round-violations.ts";
 import { shardsTouched } from "./shard-view.ts";
 
@@ -23,7 +23,7 @@ export function isApartBatch(attempt: Attempt): attempt is ApartBatch {
 /** The commands up to the one that it names have to be on several shards, as far as that can be known. */
 export function checkApart(
   { number, operation, answer }: ApartBatch,
-  replay: JournalReplay,
+  replay: ReplayedLedger,
   findings: RoundFindings,
 ): void {
   const shards = new Set<number>();

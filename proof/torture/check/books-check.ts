@@ -1,6 +1,6 @@
 import { WORLD } from "../clients/history.ts";
 import type { BooksSnapshot } from "../system/system-under-test.ts";
-import type { JournalReplay } from "./journal-replay.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import type { EntryRow } from "./placed-event.ts";
 import { availableOf } from "./command-model.ts";
 import type { RoundFindings } from "./round-violations.ts";
@@ -17,7 +17,7 @@ interface Kept {
 export class BooksCheck {
   readonly #kept = new Map<string, Kept>();
 
-  check(books: BooksSnapshot, replay: JournalReplay, findings: RoundFindings): void {
+  check(books: BooksSnapshot, replay: ReplayedLedger, findings: RoundFindings): void {
     const { history } = replay;
     const accounts = [...history.accounts()].map(({ id, unit, state, creditLimit, balance, held, seq }) =>
       JSON.stringify([id, unit, state, creditLimit, balance, held, seq]),
@@ -53,7 +53,7 @@ export class BooksCheck {
     checkSums(books, replay, findings);
   }
 
-  #checkEntries(entries: BooksSnapshot["entries"], replay: JournalReplay, findings: RoundFindings): void {
+  #checkEntries(entries: BooksSnapshot["entries"], replay: ReplayedLedger, findings: RoundFindings): void {
     const hashes = new Map<string, Kept>();
     const fresh: string[] = [];
     for (const row of entries) {
@@ -131,7 +131,7 @@ function compare(
 }
 
 /** By the tables alone. */
-function checkSums(books: BooksSnapshot, { world, transits }: JournalReplay, findings: RoundFindings): void {
+function checkSums(books: BooksSnapshot, { world, transits }: ReplayedLedger, findings: RoundFindings): void {
   const sums = new Map(world);
   for (const [unit, sum] of transits.sums) sums.set(unit, (sums.get(unit) ?? 0n) + sum);
   const held = new Map<string, number>();

@@ -13,6 +13,7 @@ import { NamedLosses } from "./named-losses.ts";
 import { attemptObservations, decisionObservations, readingObservation } from "./observations.ts";
 import { isKnownRefusal } from "./known-refusals.ts";
 import { APART, type ApartBatch, checkApart, isApartBatch } from "./apart-batches.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import { RoundFindings } from "./round-violations.ts";
 import { isEventShown } from "./shown-check.ts";
 import { answerText, commandText } from "./violation-text.ts";
@@ -167,7 +168,7 @@ function timedChange(command: RegisteredCommand, round: number): TimedChange | n
 function changesOfParts(
   command: RegisteredCommand,
   decided: TimedChange,
-  { transits }: JournalReplay,
+  { transits }: ReplayedLedger,
 ): TimedChange[] {
   const parts = transits.finishedParts(command.across?.attempt ?? "");
   return parts.flatMap(({ prepared, end }) =>

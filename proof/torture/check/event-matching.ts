@@ -3,7 +3,7 @@ import { oppositeOf, Trial } from "./command-model.ts";
 import type { CommandRegistry, RegisteredCommand } from "./command-registry.ts";
 import { type AccountRow, commandIn, type Event, type RefusalText } from "./journal-events.ts";
 import type { PlacedEvent } from "./placed-event.ts";
-import type { JournalReplay } from "./journal-replay.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import type { LedgerView } from "./ledger-history.ts";
 import { isSameRefusal, refusingPosition, refusingShard } from "./refusing-shard.ts";
 import type { RoundFindings } from "./round-violations.ts";
@@ -13,7 +13,7 @@ import { commandText, refusalText } from "./violation-text.ts";
 
 export interface MatchContext {
   readonly commands: CommandRegistry;
-  readonly replay: JournalReplay;
+  readonly replay: ReplayedLedger;
   readonly round: number;
   /** A restore of this round named something as missing. */
   readonly isLossNamed: boolean;

@@ -1,7 +1,7 @@
 import { type Posting, WORLD } from "../clients/history.ts";
 import { oppositeOf } from "./command-model.ts";
 import type { AccountRow, Event, Move } from "./journal-events.ts";
-import type { JournalReplay } from "./journal-replay.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import { LedgerAtEvent } from "./ledger-at-event.ts";
 import type { HoldRow, LedgerHistory, TransactionRow } from "./ledger-history.ts";
 import { idOf, type PlacedEvent } from "./placed-event.ts";
@@ -24,7 +24,7 @@ export class EventReplay {
   readonly #parts: PartReplay;
   readonly #history: LedgerHistory;
 
-  constructor(replay: JournalReplay, placed: PlacedEvent, findings: RoundFindings) {
+  constructor(replay: ReplayedLedger, placed: PlacedEvent, findings: RoundFindings) {
     this.#at = new LedgerAtEvent(replay, placed, findings);
     this.#parts = new PartReplay(this.#at, findings);
     this.#history = replay.history;

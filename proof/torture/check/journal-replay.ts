@@ -1,16 +1,9 @@
 import type { JournalRow } from "./journal-check.ts";
 import { EventReplay } from "./event-replay.ts";
 import { readEvent } from "./journal-events.ts";
-import { type HoldRow, LedgerHistory } from "./ledger-history.ts";
-import type { EntryRow, PlacedEvent, Span } from "./placed-event.ts";
+import type { PlacedEvent } from "./placed-event.ts";
+import { ReplayedLedger } from "./replayed-ledger.ts";
 import type { RoundFindings } from "./round-violations.ts";
-import { Transits } from "./transits.ts";
-
-/** Where an account was opened, and with which unit: both never change. */
-export interface AccountPlace {
-  readonly shard: number;
-  readonly unit: string;
-}
 
 /**
  * Makes the ledger anew from the journal, event by event, and checks that each follows from what was before it: that
@@ -18,24 +11,7 @@ export interface AccountPlace {
  * held is the sum of the open holds and of what open parts of transactions across shards set aside, that each hold ends
  * once and none is captured after its expiry, that a transaction is taken back once, whole.
  */
-export class JournalReplay {
-  readonly history = new LedgerHistory();
-  readonly transits = new Transits();
-  /** Of each account, since the ten before this round. */
-  readonly entries = new Map<string, EntryRow[]>();
-  /** What was taken out of the outside, by unit: on the shard of the account on the other side. */
-  readonly world = new Map<string, bigint>();
-  /** Of each shard the positions before and after this round's events: what it decides changes nothing at others. */
-  readonly spans = new Map<number, Span>();
-  /** The open holds of each account. */
-  readonly openHolds = new Map<string, Map<string, HoldRow>>();
-  readonly #places = new Map<string, AccountPlace>();
-
-  /** Undefined for an account that was never opened. */
-  placeOf(account: string): AccountPlace | undefined {
-    return this.#places.get(account);
-  }
-
+export class JournalReplay extends ReplayedLedger {
   /** @returns the new events, one shard after the other */
   play(rows: readonly JournalRow[], findings: RoundFindings): PlacedEvent[] {
     this.history.beginRound();
@@ -46,8 +22,8 @@ export class JournalReplay {
     const read = rows.map((row) => ({ row, events: row.events.map(readEvent) }));
     for (const { row, events } of read)
       for (const event of events)
-        if (event.type === "open" && !this.#places.has(event.account.id))
-          this.#places.set(event.account.id, { shard: row.shard, unit: event.account.unit });
+        if (event.type === "open" && !this.places.has(event.account.id))
+          this.places.set(event.account.id, { shard: row.shard, unit: event.account.unit });
     return [...Map.groupBy(read, ({ row }) => row.shard)].flatMap(([shard, ofShard]) => {
       const from = this.history.position;
       const placed = ofShard.flatMap(({ row: { g, events: texts }, events }) =>

@@ -1,17 +1,17 @@
 import { type Posting, WORLD } from "../clients/history.ts";
 import type { Violation } from "./checker-types.ts";
 import type { AccountRow } from "./journal-events.ts";
-import type { JournalReplay } from "./journal-replay.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import type { EntryRow, PlacedEvent } from "./placed-event.ts";
 import type { RoundFindings } from "./round-violations.ts";
 
 /** The ledger as an event meets it, and changes it. What is wrong with it is told of the event. */
 export class LedgerAtEvent {
-  readonly replay: JournalReplay;
+  readonly replay: ReplayedLedger;
   readonly placed: PlacedEvent;
   readonly #findings: RoundFindings;
 
-  constructor(replay: JournalReplay, placed: PlacedEvent, findings: RoundFindings) {
+  constructor(replay: ReplayedLedger, placed: PlacedEvent, findings: RoundFindings) {
     this.replay = replay;
     this.placed = placed;
     this.#findings = findings;

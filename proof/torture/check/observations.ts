@@ -2,7 +2,7 @@ import type { Answer, Attempt, Command, Reading, ShownStatement } from "../clien
 import { Trial } from "./command-model.ts";
 import type { RegisteredCommand, Try } from "./command-registry.ts";
 import type { RefusalText } from "./journal-events.ts";
-import type { JournalReplay } from "./journal-replay.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import type { LedgerView } from "./ledger-history.ts";
 import type { Observation } from "./linearizability.ts";
 import { isRefusedSo, refusingPosition, refusingShard } from "./refusing-shard.ts";
@@ -24,7 +24,7 @@ type Seen = Pick<Observation, "begin" | "end" | "attempts">;
  */
 export function readingObservation(
   attempt: Attempt & { readonly operation: Reading },
-  replay: JournalReplay,
+  replay: ReplayedLedger,
 ): Observation | null {
   const { operation, answer } = attempt;
   const fits = readingFits(operation, answer, replay);
@@ -37,7 +37,7 @@ export function readingObservation(
 
 type Fits = (view: LedgerView) => boolean;
 
-function readingFits(operation: Reading, answer: Answer, replay: JournalReplay): Fits | null {
+function readingFits(operation: Reading, answer: Answer, replay: ReplayedLedger): Fits | null {
   switch (answer.type) {
     case "statement": {
       const account = "account" in operation ? operation.account : "";
@@ -90,7 +90,7 @@ function found(operation: Reading, view: LedgerView): object | null {
 export function attemptObservations(
   command: RegisteredCommand,
   one: Try,
-  replay: JournalReplay,
+  replay: ReplayedLedger,
 ): Observation[] {
   const { answer } = one;
   const { operation } = command;
@@ -127,7 +127,7 @@ export function attemptObservations(
 export function decisionObservations(
   command: RegisteredCommand,
   seen: Seen,
-  replay: JournalReplay,
+  replay: ReplayedLedger,
 ): Observation[] {
   const { operation, decision, group } = command;
   // An atomic batch has nothing on other shards.
@@ -158,7 +158,7 @@ function refusalObservations(
   refusal: RefusalText,
   seen: Seen,
   text: string,
-  replay: JournalReplay,
+  replay: ReplayedLedger,
   decided: { readonly home: number; readonly at: number } | null,
 ): Observation[] {
   const shards = touched(replay, command);
@@ -183,7 +183,7 @@ function refusalObservations(
   });
 }
 
-function touched(replay: JournalReplay, command: Command): readonly number[] {
+function touched(replay: ReplayedLedger, command: Command): readonly number[] {
   const shards = shardsTouched(replay, command);
   return shards.length === 0 ? [0] : shards;
 }
@@ -193,7 +193,7 @@ function isDryRunShown(
   answer: Extract<Answer, { type: "dry-run" }>,
   shard: number,
   at: number,
-  replay: JournalReplay,
+  replay: ReplayedLedger,
 ): boolean {
   const trial = new Trial(new ShardView(replay, new Map([[shard, at]])));
   if (trial.apply(command) !== null) return false;
@@ -234,7 +234,7 @@ function isStatementShown(
   statement: ShownStatement,
   account: string,
   view: LedgerView,
-  { entries }: JournalReplay,
+  { entries }: ReplayedLedger,
 ): boolean {
   const row = view.account(account);
   if (row?.balance !== statement.balance || row.creditLimit !== statement.creditLimit) return false;

@@ -1,7 +1,7 @@
 import type { Command } from "../clients/history.ts";
 import { NOT_YET_KNOWN, Trial } from "./command-model.ts";
 import type { RefusalText } from "./journal-events.ts";
-import type { JournalReplay } from "./journal-replay.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import { ShardView, shardsTouched } from "./shard-view.ts";
 
 export function isSameRefusal(wanted: RefusalText, found: RefusalText): boolean {
@@ -15,7 +15,7 @@ export function isSameRefusal(wanted: RefusalText, found: RefusalText): boolean 
 
 /** The shard that has the reason for a refusal; undefined where it is an account that is on none. */
 export function refusingShard(
-  replay: JournalReplay,
+  replay: ReplayedLedger,
   command: Command,
   { account }: RefusalText,
 ): number | undefined {
@@ -24,7 +24,7 @@ export function refusingShard(
 
 /** Whether that is what the shards, each as it was at its position, refuse first. */
 export function isRefusedSo(
-  replay: JournalReplay,
+  replay: ReplayedLedger,
   command: Command,
   refusal: RefusalText,
   positions: ReadonlyMap<number, number>,
@@ -35,7 +35,7 @@ export function isRefusedSo(
 
 /** A position of this round at which the shard, asked alone, refuses it so; null if there is none. */
 export function refusingPosition(
-  replay: JournalReplay,
+  replay: ReplayedLedger,
   command: Command,
   refusal: RefusalText,
   shard: number,

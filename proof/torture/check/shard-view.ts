@@ -1,7 +1,7 @@
 import type { Command, Reading } from "../clients/history.ts";
 import { shardInId, shardsOf } from "../clients/operation-shards.ts";
 import type { AccountRow } from "./journal-events.ts";
-import type { JournalReplay } from "./journal-replay.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import type { HoldRow, LedgerView, TransactionRow } from "./ledger-history.ts";
 
 /**
@@ -11,11 +11,11 @@ import type { HoldRow, LedgerView, TransactionRow } from "./ledger-history.ts";
  * together is the first of what each refuses.
  */
 export class ShardView implements LedgerView {
-  readonly #replay: JournalReplay;
+  readonly #replay: ReplayedLedger;
   readonly #positions: ReadonlyMap<number, number>;
 
   /** @param positions by shard */
-  constructor(replay: JournalReplay, positions: ReadonlyMap<number, number>) {
+  constructor(replay: ReplayedLedger, positions: ReadonlyMap<number, number>) {
     this.#replay = replay;
     this.#positions = positions;
   }
@@ -59,7 +59,7 @@ export class ShardView implements LedgerView {
 }
 
 /** The shards that have to do with an operation, its home first. Accounts that were never opened are on none. */
-export function shardsTouched(replay: JournalReplay, operation: Command | Reading): readonly number[] {
+export function shardsTouched(replay: ReplayedLedger, operation: Command | Reading): readonly number[] {
   const latest = replay.history.at(replay.history.position);
   const accounts: string[] = [];
   if (operation.type === "capture" && operation.parts === null && operation.to === null) {

@@ -8,7 +8,7 @@ import {
 import { availableOf } from "./command-model.ts";
 import type { AccountRow, Event } from "./journal-events.ts";
 import { idOf, type PlacedEvent } from "./placed-event.ts";
-import type { JournalReplay } from "./journal-replay.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import type { HoldRow, LedgerView, TransactionRow } from "./ledger-history.ts";
 import { ShardView } from "./shard-view.ts";
 
@@ -71,7 +71,7 @@ export function isEventShown(answer: Accepted, placed: PlacedEvent, after: Ledge
  * Of the ledger after an event that which answers to it show: later rounds do not know all of it. Of accounts of other shards
  * it is how they were when their parts were finished.
  */
-export function shownAfter(placed: PlacedEvent, replay: JournalReplay): LedgerView {
+export function shownAfter(placed: PlacedEvent, replay: ReplayedLedger): LedgerView {
   const positions = new Map([[placed.shard, placed.position]]);
   const { event } = placed;
   const across = event.type === "transaction" || event.type === "capture" ? event.details.across : null;
