@@ -214,6 +214,23 @@ describe("the torture's checker, of what is refused for an account of another sh
     expect(found([closing, tooMuch], [closed, []])).toEqual(["impossible-refusal"]);
   });
 
+  test("takes, and finds, what conditions on accounts of several shards come to", () => {
+    const operation: Payment = {
+      ...pay(30),
+      conditions: [
+        { account: "1", what: "available", is: "lte", value: 100_000 },
+        { account: "2", what: "balance", is: "gte", value: 5 },
+      ],
+    };
+    const failed = (account: string, index: number): Wanted => ({
+      ...without,
+      operation,
+      answer: refused("condition-failed", account, index),
+    });
+    expect(found([failed("2", 1)], [[], []])).toEqual([]);
+    expect(found([failed("1", 0)], [[], []])).toEqual(["impossible-refusal"]);
+  });
+
   test("finds a hold for an account that was closed before", () => {
     const hold = [
       `h 4000000 1 30 14000000 ${row(2, 0, 30, 0, 1_000_000)} key:h - {"reference":"h"}`,
