@@ -26,6 +26,11 @@ const DECIDE_OUT = `t 4000000 1 1 b a 20 0 0 2 120 a ${row(120, 0, 2, 4_000_000)
 const FINISH_OUT = `f 5000000 0-B ${PAID} 4000000 - 1 1 b a 20 2 30 0 0 b ${row(30, 0, 2, 5_000_000)} 20 0 1 key:o `;
 const UNDO_OUT = `u 5000000 0-B 0 1 b ${row(50, 0, 1, 2_000_000)} 20 0 1`;
 
+/** Into another unit. */
+const C = "c 0 0 0 0 1000000 USD/2 open 1000000 0 30 0";
+const PREPARE_UNIT = `q 3000000 0-C 1 1 a c 30 0 0 0 0 ${C} key:u `;
+const UNDO_UNIT = `u 5000000 0-C 0 1 ${C}`;
+
 /** What is found in journals with one event a batch. */
 function found(home: readonly string[], other: readonly string[], lost: readonly string[] = []): string[] {
   const findings = new RoundFindings();
@@ -43,6 +48,11 @@ describe("transactions across shards", () => {
     ["that is undone", [], [PREPARE, UNDO]],
     ["from another shard that is finished", [DECIDE_OUT], [PREPARE_OUT, FINISH_OUT]],
     ["from another shard that is undone", [], [PREPARE_OUT, UNDO_OUT]],
+    [
+      "that moves into another unit, which its home refuses",
+      [],
+      ["o c 1000000 0 key:c - USD/2 ", PREPARE_UNIT, UNDO_UNIT],
+    ],
     ["of which a late copy is prepared when all is over", [DECIDE], [PREPARE, FINISH, ...lateCopy()]],
   ])("are right with one %s", (_, home, other) => {
     expect(found(home, other)).toEqual([]);
