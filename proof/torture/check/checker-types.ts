@@ -82,7 +82,10 @@ export interface RoundCounts {
    * something as missing that may explain them.
    */
   readonly excused: number;
-  /** By the type of the command or the event; those of batches count one by one, and expiries as accepted. */
+  /**
+   * By the type of the command or the event; those of batches count one by one. As accepted count expiries, what was decided
+   * across shards, and parts of such transactions that were undone.
+   */
   readonly kinds: Readonly<Record<string, KindCounts>>;
 }
 

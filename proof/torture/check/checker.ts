@@ -69,7 +69,9 @@ class BooksChecker implements Checker {
     const matching = { commands: this.#commands, replay, round, isLossNamed: !losses.isEmpty, findings };
     for (const placed of events) {
       if (placed.event.type === "expiry") findings.count("expiry", "accepted");
+      if (placed.event.type === "undo") findings.count("part undone", "accepted");
       const command = matchEvent(placed, matching);
+      if (command !== null && command.across !== null) findings.count("across shards", "accepted");
       if (command !== null) touched.add(command);
     }
     const context = { round, losses, findings };
