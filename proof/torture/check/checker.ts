@@ -95,15 +95,8 @@ class BooksChecker implements Checker {
       count(seen, findings);
       const oddity = oddityOf(seen);
       if (oddity !== null) findings.add("odd-answer", `Attempt ${seen.number}: ${oddity}.`, [seen.number]);
-      // It may have been applied or not: an answer outside the contract says nothing.
-      const isApart = oddity === null && isApartBatch(seen);
-      if (isApart) apart.push(seen);
-      const attempt: Attempt = isApart
-        ? // No shard was asked, or none has kept anything of it: what it comes to next time is open.
-          { ...seen, answer: { type: "not-done" } }
-        : oddity === null
-          ? seen
-          : { ...seen, answer: { type: "unknown", reason: "an odd answer" } };
+      if (oddity === null && isApartBatch(seen)) apart.push(seen);
+      const attempt: Attempt = { ...seen, answer: meaningOf(seen, oddity) };
       const { operation } = attempt;
       if (isCommand(operation)) {
         for (const command of this.#commands.attempt(attempt, operation)) touched.add(command);
@@ -264,6 +257,14 @@ function oddityOf({ operation, answer }: Attempt): string | null {
     if (one.type === "refused" && !isKnownRefusal(one.problem, type)) return `${type}: ${answerText(one)}`;
   }
   return null;
+}
+
+/** What an answer says of what was done. */
+function meaningOf(attempt: Attempt, oddity: string | null): Attempt["answer"] {
+  // It may have been applied or not: an answer outside the contract says nothing.
+  if (oddity !== null) return { type: "unknown", reason: "an odd answer" };
+  // No shard was asked, or none has kept anything of it: what it comes to next time is open.
+  return isApartBatch(attempt) ? { type: "not-done" } : attempt.answer;
 }
 
 /** Of a batch the answer to each of its commands. */
