@@ -1,6 +1,6 @@
 import { WORLD } from "../clients/history.ts";
 import type { BooksSnapshot } from "../system/system-under-test.ts";
-import type { JournalReplay } from "./journal-replay.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import type { EntryRow } from "./placed-event.ts";
 import { availableOf } from "./command-model.ts";
 import type { RoundFindings } from "./round-violations.ts";
@@ -11,13 +11,13 @@ interface Kept {
 }
 
 /**
- * Checks that the tables of the books are what the journal makes of them, and that each unit's balances and the outside
- * are 0 together. Of entries of earlier rounds only a hash is compared.
+ * Checks that the tables of the books are what the journal makes of them, and that each unit's balances, the outside and
+ * what is in transit between shards are 0 together. Of entries of earlier rounds only a hash is compared.
  */
 export class BooksCheck {
   readonly #kept = new Map<string, Kept>();
 
-  check(books: BooksSnapshot, replay: JournalReplay, findings: RoundFindings): void {
+  check(books: BooksSnapshot, replay: ReplayedLedger, findings: RoundFindings): void {
     const { history } = replay;
     const accounts = [...history.accounts()].map(({ id, unit, state, creditLimit, balance, held, seq }) =>
       JSON.stringify([id, unit, state, creditLimit, balance, held, seq]),
@@ -53,7 +53,7 @@ export class BooksCheck {
     checkSums(books, replay, findings);
   }
 
-  #checkEntries(entries: BooksSnapshot["entries"], replay: JournalReplay, findings: RoundFindings): void {
+  #checkEntries(entries: BooksSnapshot["entries"], replay: ReplayedLedger, findings: RoundFindings): void {
     const hashes = new Map<string, Kept>();
     const fresh: string[] = [];
     for (const row of entries) {
@@ -131,8 +131,9 @@ function compare(
 }
 
 /** By the tables alone. */
-function checkSums(books: BooksSnapshot, { world }: JournalReplay, findings: RoundFindings): void {
+function checkSums(books: BooksSnapshot, { world, transits }: ReplayedLedger, findings: RoundFindings): void {
   const sums = new Map(world);
+  for (const [unit, sum] of transits.sums) sums.set(unit, (sums.get(unit) ?? 0n) + sum);
   const held = new Map<string, number>();
   for (const { account, amount, state } of books.holds)
     if (state === "open") held.set(account, (held.get(account) ?? 0) + amount);
@@ -149,6 +150,9 @@ function checkSums(books: BooksSnapshot, { world }: JournalReplay, findings: Rou
   }
   for (const [unit, sum] of sums) {
     if (sum !== 0n)
-      findings.add("sum-off", `The balances of ${unit} and what is outside are ${sum} together, not 0.`);
+      findings.add(
+        "sum-off",
+        `The balances of ${unit}, what is outside and what is in transit are ${sum} together, not 0.`,
+      );
   }
 }

@@ -20,7 +20,8 @@ export interface TimedChange extends TimedOperation {
 }
 
 export interface Observation extends TimedOperation {
-  readonly type: "statement" | "refusal";
+  /** `acceptance`: of a command that found something there in order, and is decided on another shard. */
+  readonly type: "statement" | "refusal" | "acceptance";
   /** The first position from `from` to `to` at which the ledger is as it saw it; null if there is none. */
   readonly first: (from: number, to: number) => number | null;
 }
@@ -30,7 +31,8 @@ export interface Observation extends TimedOperation {
  * operation at one moment between its request and its answer.
  *
  * The journal gives the order of the changes, of all accounts, so only observations have a choice of position: what was
- * read, and refusals without a key, which saw a ledger that forbade the command. An operation that ended before another
+ * read, and refusals without a key, which saw a ledger that forbade the command; of what is decided across shards also what
+ * the others of them saw. An operation that ended before another
  * began comes first. Each observation gets the earliest position that everything before it allows: if any choice works,
  * this one does, since a later position would only rule out more. Its latest possible position is the one before any
  * change that was requested after its end.
@@ -93,11 +95,11 @@ function addViolation(
 ): void {
   const numbers = [...observation.attempts, ...(last?.attempts ?? [])];
   const after = last === null ? "what stood before this round" : last.text;
-  if (observation.type === "refusal") {
+  if (observation.type !== "statement") {
     const bounds =
       from > to ? "no event" : `none of the events ${from} to ${to}, which it may have followed,`;
     const detail = `${observation.text}: ${bounds} gives a reason for it. The earliest is that of ${after}.`;
-    findings.add("impossible-refusal", detail, numbers);
+    findings.add(`impossible-${observation.type}`, detail, numbers);
     return;
   }
   const seen = observation.first(span.from, span.to);

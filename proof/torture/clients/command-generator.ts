@@ -1,11 +1,4 @@
-import {
-  ACROSS_SHARDS,
-  HOT_ACCOUNTS,
-  type KnownAccount,
-  type KnownThings,
-  scaleOf,
-  UNITS,
-} from "./known-things.ts";
+import { HOT_ACCOUNTS, type KnownAccount, type KnownThings, scaleOf, UNITS } from "./known-things.ts";
 import { type Command, type Condition, type Posting, WORLD } from "./history.ts";
 import type { Random } from "../plan/random.ts";
 
@@ -119,15 +112,16 @@ export class CommandGenerator {
     const unit = random.pick(UNITS);
     const count = random.chance(ONE_POSTING_PERCENT) ? 1 : random.integer(2, POSTINGS_MAX);
     const begin = this.#account(unit, shard);
-    const near = this.#shardWith(begin, shard);
-    const first = this.#posting(begin, unit, near);
-    const more = () => this.#posting(this.#account(unit, near, begin), unit, near);
+    const first = this.#posting(begin, unit, shard);
+    const more = () => this.#posting(this.#account(unit, shard, begin), unit, shard);
     const postings = [first, ...Array.from({ length: count - 1 }, more)];
     const conditions: Condition[] = [];
     const { from, to, amount } = first;
     const of = from === WORLD ? to : from;
     if (random.chance(CONDITION_PERCENT)) conditions.push(this.#condition(of, amount));
-    if (conditions.length > 0 && random.chance(30)) conditions.push(this.#condition(of, amount));
+    // Also on one that it does not move anything of.
+    const other = random.chance(50) ? of : this.#account(unit, shard, begin).account;
+    if (conditions.length > 0 && random.chance(30)) conditions.push(this.#condition(other, amount));
     const dryRun = random.chance(DRY_RUN_PERCENT);
     return { type: "transaction", postings, conditions, dryRun, reference: referenceOf(mark) };
   }
@@ -159,7 +153,7 @@ export class CommandGenerator {
     const random = this.#random;
     const unit = random.pick(UNITS);
     const from = this.#account(unit, shard);
-    const other = this.#account(unit, this.#shardWith(from, shard), from).account;
+    const other = this.#account(unit, shard, from).account;
     const to = random.chance(50) || other === from.account ? WORLD : other;
     const seconds = random.pick(SECONDS);
     const amount = this.#amount(from);
@@ -170,7 +164,7 @@ export class CommandGenerator {
     const random = this.#random;
     const all = { type: "capture", hold, amount: null, to: null, parts: null } as const;
     const known = this.#known.account(from) ?? { account: from, unit: "BRL/2", creditLimit: 0 };
-    const other = this.#account(known.unit, this.#shardWith(known, shard), known).account;
+    const other = this.#account(known.unit, shard, known).account;
     const to = other === from ? WORLD : other;
     const drawn = random.integer(1, 100);
     if (drawn <= 35) return all;
@@ -205,11 +199,6 @@ export class CommandGenerator {
       ({ account }) => shard === null || this.#known.shardOf(account) === shard,
     );
     return hot.length === 0 ? (otherwise ?? this.#random.pick(HOT_ACCOUNTS)) : this.#random.pick(hot);
-  }
-
-  /** Of those that go together with this account; null for any. */
-  #shardWith({ account }: KnownAccount, shard: number | null): number | null {
-    return shard ?? (ACROSS_SHARDS ? null : this.#known.shardOf(account));
   }
 
   #cold(): KnownAccount {

@@ -23,12 +23,6 @@ const SHARED_PERCENT = 60;
 /** Only so many of the latest holds and transactions are gone on with: so several clients go on with the same one. */
 const RECENT_MAX = 40;
 
-/**
- * Whether transactions, holds and captures may have accounts of several shards. Atomic batches always keep to one. The checker
- * does not know the events of such transactions: it has to learn them before this may be true.
- */
-export const ACROSS_SHARDS = false;
-
 /** What the clients know of an account. */
 export interface KnownAccount {
   readonly account: string;

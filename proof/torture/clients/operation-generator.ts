@@ -13,6 +13,8 @@ export interface ClientRequest {
 const KEYED_PERCENT = 50;
 const HOT_STATEMENT_PERCENT = 75;
 const ATOMIC_PERCENT = 50;
+/** With several shards, of the batches that are not made for one. */
+const APART_PERCENT = 10;
 const OWN_KEY_PERCENT = 30;
 const BATCH_MIN = 2;
 const BATCH_MAX = 6;
@@ -112,7 +114,7 @@ export class OperationGenerator {
   #batch(key: string): Batch {
     const count = this.#random.integer(BATCH_MIN, BATCH_MAX);
     const { shards } = this.#known;
-    // An atomic batch is decided in one piece, so by one shard.
+    // An atomic batch is decided in one piece, so by one shard; a few are not of one, and have to be refused.
     const isOfOne = shards > 1 && this.#random.chance(ATOMIC_PERCENT);
     const shard = isOfOne ? this.#random.integer(0, shards - 1) : null;
     const commands = Array.from({ length: count }, (_, index): Batch["commands"][number] => {
@@ -130,7 +132,7 @@ export class OperationGenerator {
             : command;
       return { command: wanted, key: this.#random.chance(OWN_KEY_PERCENT) ? `${key}-${index}` : null };
     });
-    const atomic = shards === 1 ? this.#random.chance(ATOMIC_PERCENT) : isOfOne;
+    const atomic = isOfOne || this.#random.chance(shards === 1 ? ATOMIC_PERCENT : APART_PERCENT);
     return { type: "batch", atomic, commands };
   }
 

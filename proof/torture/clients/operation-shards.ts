@@ -1,7 +1,7 @@
 import { type Command, type Reading, WORLD } from "./history.ts";
 
 /**
- * The shards of what an operation names.
+ * The shards of what an operation names: the first one is its home, which decides it.
  *
  * @param shardOf of an account; undefined where that is not known
  */
@@ -10,12 +10,12 @@ export function shardsOf(
   shardOf: (account: string) => number | undefined,
 ): ReadonlySet<number> {
   const { accounts, made } = namesIn(operation);
-  const shards = [...accounts.map(shardOf), ...made.map(shardInId)];
+  const shards = [...made.map(shardInId), ...accounts.map(shardOf)];
   return new Set(shards.filter((shard) => shard !== undefined));
 }
 
 /** Of a hold or a transaction: the API documents that its id names it. */
-function shardInId(id: string): number | undefined {
+export function shardInId(id: string): number | undefined {
   const [, shard] = /^[th](\d+)-/.exec(id) ?? [];
   return shard === undefined ? undefined : Number(shard);
 }

@@ -18,7 +18,7 @@ export interface Outage {
 
 /**
  * The times at which each shard decided commands (accepted or refused), sorted, by performance.now(). Of more than one shard
- * only those commands that say by themselves where they are decided.
+ * only those commands that name one of them.
  */
 export function decisionsOf(attempts: readonly Attempt[], shards = 1): readonly (readonly number[])[] {
   const decisions = Array.from({ length: shards }, (): number[] => []);
@@ -26,7 +26,9 @@ export function decisionsOf(attempts: readonly Attempt[], shards = 1): readonly 
     if (!isDecided(operation, answer)) continue;
     const of =
       shards === 1 ? [0] : operation.type === "batch" ? [] : shardsOf(operation, (id) => shardOf(id, shards));
-    for (const shard of of) decisions[shard]?.push(endedAt);
+    // What is refused for an account of one shard says nothing of the others.
+    const [shard, ...others] = of;
+    if (shard !== undefined && others.length === 0) decisions[shard]?.push(endedAt);
   }
   return decisions.map((times) => times.toSorted((a, b) => a - b));
 }

@@ -21,8 +21,8 @@ export interface RecoveringCluster {
 }
 
 /**
- * Waits until the system works again, by itself or with its operator's help, and the books hold everything that was
- * decided. No fault may be in progress.
+ * Waits until the system works again, by itself or with its operator's help, the books hold everything that was decided,
+ * and no transaction across shards is under way. No fault may be in progress.
  *
  * @throws Error with everything that is still wrong after a bound, or at once if a writer has raised an alarm
  */
@@ -79,11 +79,14 @@ async function missingFromBooks({ redisUrl, databaseUrl }: StackPlan): Promise<s
         redisUrl,
         cursors.map(({ shard }) => shard),
       );
-      return cursors.flatMap(({ shard, last_g }, index) => {
+      const behind = cursors.flatMap(({ shard, last_g }, index) => {
         const g = heads[index];
         if (g === last_g) return [];
         return [`the books are at batch ${last_g} of shard ${shard}, Redis is at ${g}`];
       });
+      // Whatever was begun is completed by some API, after a while. What that writes may not be kept yet.
+      const open = await sql<{ attempt: string }[]>`SELECT attempt FROM parts WHERE state = 'open'`;
+      return [...behind, ...open.map(({ attempt }) => `a part of the attempt ${attempt} is open`)];
     } finally {
       await sql.end({ timeout: 1 });
     }

@@ -22,6 +22,7 @@ export const BUG_NAMES = [
   "reversed-twice",
   "names-of-another",
   "no-copies",
+  "undone-unasked",
 ] as const;
 
 export type BugName = (typeof BUG_NAMES)[number];
@@ -316,6 +317,28 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
       file: "src/decide/nodes/confirm.ts",
       find: "  if (minReplicas === 0) return send();\n",
       replace: "  if (minReplicas >= 0) return send();\n",
+    },
+  ],
+
+  // A part that has been open for a moment is taken for one that nobody decides any more, and undone. Its home, which may
+  // have decided it or may yet do so, is not asked.
+  "undone-unasked": [
+    {
+      file: "src/decide/transits/completion-rounds.ts",
+      find: "milliseconds: number = bounds.transit_stale_milliseconds",
+      replace: "milliseconds: number = 100",
+    },
+    {
+      file: "src/decide/transits/end-parts.ts",
+      find: '  const outcome = await shards.of(homeOf(attempt)).ask({ type: "ask", attempt });\n',
+      replace: [
+        "  if (!isAll) {",
+        "    await undoParts(shards, attempt, parts);",
+        "    return false;",
+        "  }",
+        '  const outcome = await shards.of(homeOf(attempt)).ask({ type: "ask", attempt });',
+        "",
+      ].join("\n"),
     },
   ],
 };

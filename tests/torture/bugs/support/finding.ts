@@ -58,6 +58,7 @@ const WANTED: Readonly<Record<BugName, Wanted>> = {
   "reversed-twice": { kinds: ["kill"], faultTypes: [] },
   "names-of-another": { kinds: ["kill"], faultTypes: [] },
   "no-copies": { kinds: ["net"], form: { shards: 3, replicas: 2 }, faultTypes: ["apart"] },
+  "undone-unasked": { kinds: ["kill", "stop"], form: { shards: 3, replicas: 2 }, faultTypes: [] },
 };
 
 /** Only where requests come with access keys. */
