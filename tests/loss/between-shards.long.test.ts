@@ -69,6 +69,7 @@ describe.skipIf(serversMissing !== null)("a stack whose APIs are killed between 
   let look: RedisLook;
   let everything: Follower;
   let followers: readonly Follower[] = [];
+  let isSettled = false;
   const begun: Pick<Settled, "key" | "transaction" | "postings">[] = [];
 
   beforeAll(async () => {
@@ -194,6 +195,7 @@ describe.skipIf(serversMissing !== null)("a stack whose APIs are killed between 
       );
       expect(isEnough()).toBe(true);
       await load.quiet();
+      isSettled = true;
     } finally {
       state.isOver = true;
       await reading;
@@ -205,6 +207,7 @@ describe.skipIf(serversMissing !== null)("a stack whose APIs are killed between 
   });
 
   test("every key has one answer, every transaction is there once and whole, and the audit agrees", async () => {
+    if (!isSettled) throw new Error("the first test has not settled its requests");
     const { settled } = load;
     const again = settled.filter(({ wasLost }, index) => wasLost || index % 10 === 0);
     const differences: unknown[] = [];
@@ -233,6 +236,7 @@ describe.skipIf(serversMissing !== null)("a stack whose APIs are killed between 
   });
 
   test("readers of an account and its webhook are told each once and in order", async () => {
+    if (!isSettled) throw new Error("the first test has not settled its requests");
     for (const [index, id] of ACCOUNTS.entries()) {
       const wanted = await transactionsOf(stack.url, id);
       const follower = followers[index];
