@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { z } from "zod";
-import { Receiver } from "../dispatch/support/receiver.ts";
+import { Receiver } from "../support/followers/receiver.ts";
 import { accountOn } from "../support/account-on.ts";
 import { call } from "../support/api.ts";
 import { Cluster } from "../support/cluster.ts";
@@ -8,7 +8,7 @@ import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { startRedis } from "../support/servers/redis.ts";
-import { Follower, type Told } from "./support/event-client.ts";
+import { Follower, type Told } from "../support/followers/event-client.ts";
 import { done } from "./support/mixed-load.ts";
 import { StoppingProxy } from "./support/stopping-proxy.ts";
 

@@ -304,7 +304,7 @@ describe("the hub", () => {
     const reader = (await reading(hub, "latest", filter)).toTheEnd();
     const waiting = hub.page(filter, "latest", 10, 60_000, new AbortController().signal);
     await eventually("both wait", () => hub.readers === 2);
-    const { time } = opening(from);
+    const time = 1_700_000_000_000_000;
     const amounts = { creditLimit: 10, balance: 0, held: 9, seq: 1, time, openedAt: time };
     const account = { id: from, unit: "BRL/2", state: "open", ...amounts } as const;
     const common = { id: "req:1", content: null, ...NO_DETAILS } as const;
