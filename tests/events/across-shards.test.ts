@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { z } from "zod";
-import { Receiver } from "../dispatch/support/receiver.ts";
+import { Receiver } from "../support/followers/receiver.ts";
 import { accountOn } from "../support/account-on.ts";
 import { call } from "../support/api.ts";
 import { Cluster } from "../support/cluster.ts";
@@ -8,7 +8,7 @@ import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { startRedis } from "../support/servers/redis.ts";
-import { Follower, type Told } from "./support/event-client.ts";
+import { Follower, type Told } from "../support/followers/event-client.ts";
 import { done } from "./support/mixed-load.ts";
 import { StoppingProxy } from "./support/stopping-proxy.ts";
 
@@ -140,20 +140,18 @@ describe.skipIf(serversMissing !== null)("a transaction across shards", () => {
     });
   }
 
-  /** What the reader of each account is told of something, which its webhook is sent, too, once and nothing else. */
-  async function toldWhile(happens: () => Promise<void>): Promise<Telling[][]> {
+  /** What the reader of each account is told of something, and what its webhook is sent: all of it, and nothing twice. */
+  async function toldWhile(happens: () => Promise<void>): Promise<{ told: Telling[][]; sent: Telling[][] }> {
     await allTold();
     const before = ALL.map((account) => [toldOf(account).length, sentOf(account).length] as const);
     await happens();
     const marks = await allTold();
-    return ALL.map((account, index) => {
-      const [told = 0, sent = 0] = before[index] ?? [];
-      const isOther = ({ data }: Told): boolean => !marks.has(data["id"]);
-      const events = toldOf(account).slice(told).filter(isOther);
-      const bodies = sentOf(account).slice(sent).filter(isOther);
-      expect(bodies.map(({ id, data }) => [id, data])).toEqual(events.map(({ id, data }) => [id, data]));
-      return events.map(tellingOf);
-    });
+    const since = (of: (account: string) => readonly Told[], which: 0 | 1): Telling[][] =>
+      ALL.map((account, index) => {
+        const events = of(account).slice(before[index]?.[which]);
+        return events.filter(({ data }) => !marks.has(data["id"])).map(tellingOf);
+      });
+    return { told: since(toldOf, 0), sent: since(sentOf, 1) };
   }
 
   test("is told once to a reader of either account, by its own shard, with all postings", async () => {
@@ -163,7 +161,7 @@ describe.skipIf(serversMissing !== null)("a transaction across shards", () => {
     ];
     let transaction: unknown;
     const [a, b, c] = [await balanceOf(A), await balanceOf(B), await balanceOf(C)];
-    const told = await toldWhile(async () => {
+    const { told, sent } = await toldWhile(async () => {
       transaction = (await made("/v1/transactions", { postings }))["id"];
     });
     const common = { type: "transaction.created", transaction, postings };
@@ -173,13 +171,14 @@ describe.skipIf(serversMissing !== null)("a transaction across shards", () => {
       [{ ...common, balances: { [B]: b + 1 + 5 } }],
       [{ ...common, balances: { [C]: c + 1 + 7 } }],
     ]);
+    expect(sent).toEqual(told);
   });
 
   test("whose API dies after it was decided, and before its part is finished, is told once all the same", async () => {
     const body = { postings: [{ from: A, to: B, amount: 5 }] };
     const key = newKey();
     const [a, b] = [await balanceOf(A), await balanceOf(B)];
-    const told = await toldWhile(async () => {
+    const { told, sent } = await toldWhile(async () => {
       await dieBefore(FINISH, "/v1/transactions", body, key);
       await completed();
     });
@@ -192,6 +191,7 @@ describe.skipIf(serversMissing !== null)("a transaction across shards", () => {
       [{ ...common, balances: { [B]: b + 1 + 5 } }],
       [],
     ]);
+    expect(sent).toEqual(told);
   });
 
   test("whose API dies before it is decided is not told; asked for again, it is told once", async () => {
@@ -201,9 +201,9 @@ describe.skipIf(serversMissing !== null)("a transaction across shards", () => {
       await dieBefore(decisionOf(key), "/v1/transactions", body, key);
       await completed();
     });
-    expect(none).toEqual([[], [], []]);
+    expect(none).toEqual({ told: [[], [], []], sent: [[], [], []] });
     let transaction: unknown;
-    const told = await toldWhile(async () => {
+    const { told, sent } = await toldWhile(async () => {
       const answer = await call(lasting(), "POST", "/v1/transactions", body, key);
       expect([answer.status, answer.replayed]).toEqual([201, false]);
       transaction = Object(answer.body).id;
@@ -213,6 +213,7 @@ describe.skipIf(serversMissing !== null)("a transaction across shards", () => {
       [transaction],
       [],
     ]);
+    expect(sent).toEqual(told);
   });
 
   test("of a captured hold is told as the capture where it was held, and as a transaction where it goes", async () => {
@@ -220,18 +221,18 @@ describe.skipIf(serversMissing !== null)("a transaction across shards", () => {
     const path = `/v1/holds/${String(hold)}/capture`;
     const key = newKey();
     const [a, b] = [await balanceOf(A), await balanceOf(B)];
-    const told = await toldWhile(async () => {
+    const { told, sent } = await toldWhile(async () => {
       await dieBefore(FINISH, path, {}, key);
       await completed();
     });
     const again = await call(lasting(), "POST", path, {}, key);
     expect([again.status, again.replayed]).toEqual([200, true]);
     const common = { transaction: Object(again.body).transaction, postings: [{ from: A, to: B, amount: 9 }] };
-    expect(told).toEqual([
-      [{ type: "hold.captured", ...common, balances: { [A]: a + 1 - 9 } }],
-      [{ type: "transaction.created", ...common, balances: { [B]: b + 1 + 9 } }],
-      [],
-    ]);
+    const captured = { type: "hold.captured", ...common, balances: { [A]: a + 1 - 9 } };
+    const paid = { type: "transaction.created", ...common, balances: { [B]: b + 1 + 9 } };
+    expect(told).toEqual([[captured], [paid], []]);
+    // The hold was for it, so its webhook is told of the end of the hold, too.
+    expect(sent).toEqual([[captured], [captured, paid], []]);
   });
 });
 
