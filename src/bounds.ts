@@ -79,6 +79,12 @@ export const bounds = {
   accounts_cached_max: 50_000,
   /** A command waits this long for a decision. Then its client is told that nothing was done, or that it is unknown. */
   decision_milliseconds_max: 2000,
+  /** Parts of transactions across shards that are open for so long, up to twice, are completed by any API. */
+  transit_stale_milliseconds: 5000,
+  /** Of them so many at once, the oldest first. More are only where a shard that decides them is away. */
+  transit_stale_count_max: 1000,
+  /** Before the next attempt where an account is locked. */
+  transit_pause_milliseconds_max: 20,
   /**
    * In a process that was just started and has not reached Redis yet, a command waits this long before that. Both
    * together are less than the 3 s that the balancer waits for an API.
@@ -122,6 +128,8 @@ export const bounds = {
   primary_silent_looks_max: 4,
   /** A shard that has not decided for so long needs a person: a cluster has a new primary sooner. */
   shard_alarm_milliseconds: 6_000,
+  /** From then on what the person is to do is looked up this often: what is there may change. */
+  shard_advice_milliseconds: 5_000,
   redis_ping_milliseconds: 1000,
   /** If Redis sends nothing for this long, not even answers to pings, the connection counts as lost. */
   redis_silence_milliseconds_max: 5000,
@@ -335,6 +343,7 @@ export const bounds = {
 const longestEscape = "\\ud83d\\ude00".length; // one code point outside the BMP, as two \u escapes
 assert(bounds.contest_description_characters_max * longestEscape * 2 < bounds.contest_body_bytes_max);
 assert(bounds.description_characters_max * longestEscape * 2 < bounds.body_bytes_max);
+assert(bounds.decision_milliseconds_max < bounds.transit_stale_milliseconds);
 assert(bounds.list_items_default <= bounds.list_items_max);
 assert(bounds.stop_milliseconds_max < bounds.connection_idle_seconds_max * 1000);
 assert(bounds.call_weight_max * 2 < 8000);

@@ -212,11 +212,32 @@ test.each([
     "redis-cluster://me:secret@a:6379,,b:6379",
     "must name nodes of the cluster with their ports, as in redis-cluster://user:password@a:6379,b:6379",
   ],
+  [
+    "redis://me:secret@a:6379,b:6379",
+    "must name one host, or several of a Redis Cluster behind redis-cluster:// or rediss-cluster://",
+  ],
   ["rediss-cluster://a:6379,b:6379/1", "must end behind its nodes: a Redis Cluster has no database numbers"],
 ])("%s as REDIS_URL is refused in one sentence", (url, reason) => {
   expect(() => readWriterConfig({ DATABASE_URL, REDIS_URL: url })).toThrow(
     new RegExp(`^the variable REDIS_URL ${reason}, not "[^"]*"\\.$`),
   );
+});
+
+test.each([
+  "postgres://me:secret@a:1,b:x/books",
+  "postgres://me:secret@a,,b/books",
+  "postgres://me:secret@a, b/books",
+  "nats://me:secret@a:1,b:x",
+])("%s is refused in one sentence, which does not show its password", (url) => {
+  const name = url.startsWith("nats") ? "NATS_URL" : "DATABASE_URL";
+  let message = "";
+  try {
+    readWriterConfig({ DATABASE_URL, [name]: url });
+  } catch (error) {
+    message = String(error);
+  }
+  expect(message).toContain(`the variable ${name} must be a URL with one host or several`);
+  expect(message).not.toContain("secret");
 });
 
 test("copies are waited for in a Redis Cluster: one by default, as many as are said", () => {

@@ -30,8 +30,10 @@ export function urlOfNode(url: string, host: string, port: number): string {
   return `${protocol}//${login}${host.includes(":") ? `[${host}]` : host}:${port}${search}`;
 }
 
-/** Why the URL of a cluster cannot be used, in words that follow its name; null if it can. */
-export function faultOfClusterUrl(url: string): string | null {
+/** Why REDIS_URL cannot be used, in words that follow its name; null if it can. */
+export function faultOfRedisUrl(url: string): string | null {
+  if (/^rediss?:\/\/(?:[^@/?]*@)?[^@/?]*,/.test(url))
+    return "must name one host, or several of a Redis Cluster behind redis-cluster:// or rediss-cluster://";
   if (!isRedisCluster(url)) return null;
   const [, hosts = "", tail = ""] = /^[a-z-]+:\/\/(?:[^@/?]*@)?([^@/?]*)([^?]*)/.exec(url) ?? [];
   if (!hosts.split(",").every((host) => /^([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/.test(host)))

@@ -64,11 +64,19 @@ export function url(...schemes: readonly string[]) {
     });
 }
 
+const HOSTS_RULE =
+  "must be a URL with one host or several, each as host or host:port, with a comma and no space between them";
+
 /** As {@link url}, of one host or several. */
 export function urlOfHosts(...schemes: readonly string[]) {
-  return url(...schemes).refine(
-    namesEachHost,
-    "must be a URL with one host or several, each as host or host:port, with a comma and no space between them",
+  return url(...schemes).refine(namesEachHost, HOSTS_RULE);
+}
+
+/** Of the books in PostgreSQL, on one host or several. One alone may be left out. */
+export function booksUrl() {
+  return url("postgres", "postgresql").refine(
+    (text) => !/^[a-z]+:\/\/(?:[^@/?]*@)?[^@/?]*,/.test(text) || namesEachHost(text),
+    HOSTS_RULE,
   );
 }
 

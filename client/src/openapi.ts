@@ -1328,8 +1328,10 @@ export interface components {
         readonly unit: string;
         /** @description The sum of all balances. */
         readonly balances: string;
-        /** @description What the outside holds: the same with the other sign. */
+        /** @description What the outside holds: but for `in_transit` the same with the other sign. */
         readonly world: string;
+        /** @description What transactions across shards have taken from accounts and not yet brought to others; the three are 0 together. */
+        readonly in_transit: string;
       }[];
       readonly books: {
         /** @description How far the books are behind. */

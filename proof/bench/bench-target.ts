@@ -46,7 +46,7 @@ export function readCpu(target: BenchTarget): CpuSnapshot {
 }
 
 /**
- * The CPU time that each process has used since `before`, in microseconds, by name.
+ * The CPU time that each process has used since `before`, in microseconds, by name: of several with one name together.
  *
  * @throws StartError if one of them was restarted meanwhile: what it used is not known
  */
@@ -56,7 +56,7 @@ export function cpuSince(target: BenchTarget, before: CpuSnapshot): Map<string, 
   for (const [{ name, pid }, microseconds] of before) {
     const now = [...after].find(([process]) => process.name === name && process.pid === pid);
     if (now === undefined) throw endedMeanwhile(target, { name, pid });
-    used.set(name, now[1] - microseconds);
+    used.set(name, (used.get(name) ?? 0) + now[1] - microseconds);
   }
   return used;
 }

@@ -4,7 +4,7 @@
 -- transfers, holds, batches: on /v1, between the accounts of open-accounts.ts, at random. Each hold is captured as soon as
 --   its answer is there. A batch has 50 transfers.
 -- With tags, a list with commas, transactions and transfers are of the accounts of shards/tagged-accounts.ts, and a transfer
---   is between two of the same tag.
+--   is between two of the same tag; across: transfers between two of different ones.
 -- The last line of output holds the figures: requests, microseconds, p50, p99, max (microseconds), failed answers.
 
 local VALUES = 60
@@ -12,6 +12,7 @@ local MADE = 500
 local BATCH = 50
 local heads, tails, made, captures = {}, {}, {}, {}
 local accounts, random
+local is_across = false
 local tags = {}
 local count = 0
 
@@ -48,12 +49,13 @@ local function contest_request()
   return heads[i] .. id_of(number) .. tails[i]
 end
 
--- Two different accounts of open-accounts.ts, or of one tag, and an amount.
+-- Two different accounts of open-accounts.ts, or of one tag, or of two, and an amount.
 local function move()
   if #tags > 0 then
     local each = accounts / #tags
-    local from, step = math.random(accounts), math.random(each - 1)
-    return id_of(from), id_of((from + step * #tags - 1) % accounts + 1), math.random(1000)
+    local from, step = math.random(accounts), math.random(each - 1) * #tags
+    if is_across then step = step + math.random(#tags - 1) end
+    return id_of(from), id_of((from + step - 1) % accounts + 1), math.random(1000)
   end
   local from, step = math.random(accounts), math.random(accounts - 1)
   return "bench-" .. from, "bench-" .. (from + step - 1) % accounts + 1, math.random(1000)
@@ -103,7 +105,8 @@ function init(args)
   wrk.headers["Authorization"] = JSON["Authorization"]
   math.randomseed(os.time())
   next_request = made_request
-  if what == "transfers" then
+  if what == "transfers" or what == "across" then
+    is_across = what == "across"
     make("/v1/transactions", transfer)
   elseif what == "batches" then
     make("/v1/batches", batch)

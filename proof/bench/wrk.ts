@@ -2,7 +2,14 @@ import { fileURLToPath } from "node:url";
 import { StartError } from "../../src/errors.ts";
 
 /** What requests.lua asks for, and how many of it one request is. A hold and its capture are two requests. */
-export const PER_REQUEST = { transactions: 1, statements: 1, transfers: 1, holds: 0.5, batches: 50 } as const;
+export const PER_REQUEST = {
+  transactions: 1,
+  statements: 1,
+  transfers: 1,
+  across: 1,
+  holds: 0.5,
+  batches: 50,
+} as const;
 
 /** A load at full speed. */
 export interface WrkLoad {

@@ -17,6 +17,7 @@ import { type Shape, SHAPES } from "../bench/shapes.ts";
 import { describeMachine } from "../bench/machine-noise.ts";
 import type { BenchContext } from "../bench/bench-environment.ts";
 import { bounds } from "../../src/bounds.ts";
+import { stackBounds } from "../../src/stack/stack-bounds.ts";
 import { listenForStop } from "../../src/cli/stop-signals.ts";
 
 const JSON_OPTION = [
@@ -87,6 +88,7 @@ function shards(): Command {
   return measuring("shards", 5, 4)
     .description("a cluster whose accounts are split into shards, beside one with a single shard")
     .option("--shards <number>", "into how many", parseShards, 3)
+    .option("--replicas <number>", "beside both, the same shards with so many replicas", parseReplicas, 0)
     .option("--connections <list>", "connections to measure with", parseList, [32, 128])
     .option("--cpus <number>", CPUS_OPTION[1], parseCpus, 0)
     .option(...JSON_OPTION)
@@ -280,6 +282,12 @@ function parseShards(text: string): number {
   const count = parseCount(text);
   if (count >= 2 && count <= bounds.shards_max) return count;
   throw new InvalidArgumentError(`It must be an integer from 2 to ${bounds.shards_max}.`);
+}
+
+function parseReplicas(text: string): number {
+  const count = Number(text);
+  if (/^\d$/.test(text) && count <= stackBounds.replicas_max) return count;
+  throw new InvalidArgumentError(`It must be an integer from 0 to ${stackBounds.replicas_max}.`);
 }
 
 function parseAmount(text: string): number {

@@ -1,4 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
+import { bounds } from "../../src/bounds.ts";
+import { stackBounds } from "../../src/stack/stack-bounds.ts";
 import { tortureBounds } from "../torture/torture-bounds.ts";
 import { FAULT_KINDS, type FaultKind } from "../torture/plan/fault.ts";
 import type * as runCommand from "../torture/run-command.ts";
@@ -12,6 +14,10 @@ system and injects faults, waits until the system has recovered, and compares ev
   stop   freezing of each process; jumps of Redis's clock
   net    connections that are cut or hang, replies that are lost
   disk   full disks; NATS's stream truncated or gone; Redis's log cut, zeroed or gone (then razonete restore)
+
+With --replicas there are three primaries of Redis with so many replicas each, three NATS servers, and PostgreSQL with its
+standby. Then kill and stop hit whoever has a role (a shard's primary, its replicas, a machine, a leader), net cuts machines
+off each other, and disk has one server lose its folder. An operator does what alarms tell, which is counted.
 
 Requests come with access keys, of which one is revoked on the way and another one made; with every third seed the system
 is open.
@@ -40,6 +46,13 @@ export function tortureCommand(): Command {
       integer(0, SEED_MAX),
     )
     .option("--faults <kinds>", `kinds of faults, of ${FAULT_KINDS.join(",")}`, parseKinds, [...FAULT_KINDS])
+    .option("--shards <number>", "shards of the cluster", integer(1, bounds.shards_max), 1)
+    .option(
+      "--replicas <number>",
+      "replicas of each shard: then Redis, NATS and PostgreSQL are several servers, as in the stack",
+      integer(0, stackBounds.replicas_max - 1),
+      0,
+    )
     .option("--embedded", "the embedded ledger instead of the cluster", false)
     .option("--out <folder>", "where result.json goes (default: reports/<time>-torture)")
     .option("--json", "write the result as JSON to the standard output")

@@ -6,7 +6,7 @@ import { planRound } from "./plan/plan-round.ts";
 
 /** The parts of a torture of the real system. */
 export const TORTURE_DEPENDENCIES: TortureDependencies = {
-  startSystem: ({ embedded, folder, kinds: faultKinds, apis, writers, own, say }) =>
+  startSystem: ({ embedded, folder, kinds: faultKinds, apis, writers, form, own, say }) =>
     embedded
       ? EmbeddedUnderTest.start({ folder, faultKinds })
       : ClusterUnderTest.start({
@@ -14,6 +14,7 @@ export const TORTURE_DEPENDENCIES: TortureDependencies = {
           faultKinds,
           apis,
           writers,
+          form,
           say,
           ...(own === undefined ? {} : { own }),
         }),

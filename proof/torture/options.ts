@@ -1,7 +1,8 @@
 import type { OwnCommands } from "../../src/stack/stack-plan.ts";
 import type { Checker, RoundVerdict } from "./check/checker-types.ts";
 import type { Fault, FaultRecord, FaultKind } from "./plan/fault.ts";
-import type { RoundOptions } from "./plan/plan-round.ts";
+import type { RoundOptions } from "./plan/round-options.ts";
+import type { TortureForm } from "./plan/torture-form.ts";
 import type { Random } from "./plan/random.ts";
 import type { SystemUnderTest } from "./system/system-under-test.ts";
 
@@ -11,6 +12,7 @@ export interface SystemOptions {
   readonly embedded: boolean;
   readonly apis: number;
   readonly writers: number;
+  readonly form: TortureForm;
   /** Altered command lines for the ledger's own processes, in tests. */
   readonly own?: OwnCommands;
   /** Takes a line about each thing that takes long. */
@@ -34,6 +36,8 @@ export interface TortureOptions {
   readonly roundSeconds?: number;
   readonly kinds: readonly FaultKind[];
   readonly embedded: boolean;
+  /** One of each if not given. */
+  readonly form?: TortureForm;
   /** A new or empty folder for everything that is kept of the run; a temporary one if not given. */
   readonly folder?: string;
   readonly own?: OwnCommands;

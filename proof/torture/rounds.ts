@@ -1,7 +1,7 @@
 import { messageOf } from "../../src/errors.ts";
 import { tortureBounds } from "./torture-bounds.ts";
 import type { RestoreReport } from "../../src/restore/restore-report.ts";
-import { decisionsOf, outageOf } from "./report/outages.ts";
+import { decisionsOf, outageOfShards } from "./report/outages.ts";
 import type { Checker, RoundCounts, RoundVerdict, Violation } from "./check/checker-types.ts";
 import type { Fault, FaultRecord } from "./plan/fault.ts";
 import type { Attempt } from "./clients/history.ts";
@@ -41,6 +41,7 @@ class Interrupted extends Error {}
 export class Rounds {
   readonly faultStatistics = new FaultStatistics();
   readonly restores: TortureResult["restores"] = [];
+  readonly commandsDone: string[] = [];
   readonly #system: SystemUnderTest;
   readonly #load: ClientLoad;
   readonly #keys: ClientKeys | null;
@@ -100,9 +101,9 @@ export class Rounds {
     this.lastAttempts = attempts;
     this.#folder.addAttempts(attempts);
     this.#folder.addFaults(records);
-    const decisions = decisionsOf(attempts);
+    const decisions = decisionsOf(attempts, this.#options.form?.shards);
     for (const record of records)
-      this.faultStatistics.add(record, outageOf(record, records, decisions, loadEndedAt));
+      this.faultStatistics.add(record, outageOfShards(record, records, decisions, loadEndedAt));
 
     const verdict = await this.#checkRound(attempts, records);
     this.ended += 1;
@@ -156,6 +157,7 @@ export class Rounds {
     const recoveryStartedAt = performance.now();
     try {
       restores = await this.#unlessInterrupted(this.#system.recover());
+      this.commandsDone.push(...(this.#system.takeCommands?.() ?? []));
     } catch (error) {
       return failedVerdict(attempts, "does-not-heal", error);
     } finally {
@@ -172,7 +174,7 @@ export class Rounds {
     } catch (error) {
       return failedVerdict(attempts, "does-not-heal", error);
     }
-    const redisDataDamaged = records.some(damagesRedisData);
+    const redisDataDamaged = records.some(damagesRedisData) || tookTwoCopies(records);
     const { counts, violations } = this.#checker.round(attempts, books, restores);
     const all = [...violations, ...(await this.#audit())];
     if (!redisDataDamaged && restores.some(({ type }) => type === "restored"))
@@ -254,6 +256,42 @@ const RESTORED_WITHOUT_NEED: Violation = {
     "Redis had to be restored, although nothing was done to its data that it does not promise to survive",
   attempts: [],
 };
+
+/** So long after its return a copy may still lack what others have. */
+const COPY_BACK_MILLISECONDS = 10_000;
+
+/** Whether two nodes of Redis were harmed at once, or one before another was back as it was. */
+function tookTwoCopies(records: readonly FaultRecord[]): boolean {
+  const harmed = records
+    .filter(({ skipped }) => skipped === null)
+    .map((record) => ({ ...record, nodes: redisNodes(record) }));
+  return harmed.some(
+    (one) =>
+      hasTwoCopies(one) ||
+      harmed.some(
+        (other) =>
+          other !== one &&
+          one.nodes.length > 0 &&
+          other.nodes.length > 0 &&
+          one.beganAt < other.undoneAt + COPY_BACK_MILLISECONDS &&
+          other.beganAt < one.undoneAt + COPY_BACK_MILLISECONDS,
+      ),
+  );
+}
+
+function redisNodes({ fault: { action }, hit }: FaultRecord): readonly string[] {
+  const names = hit?.processes ?? ("processes" in action ? action.processes : []);
+  return names.filter((name) => name.startsWith("redis-"));
+}
+
+/** A machine has one copy of each shard; of two that are apart, one has what is answered. */
+function hasTwoCopies({
+  fault: { action },
+  nodes,
+}: FaultRecord & { readonly nodes: readonly string[] }): boolean {
+  const isOneOfEach = action.type === "apart" || ("of" in action && action.of.role === "machine");
+  return nodes.length > 1 && !isOneOfEach;
+}
 
 function damagesRedisData({ fault: { action }, skipped }: FaultRecord): boolean {
   return skipped === null && ["redis-cut", "redis-zeroed", "redis-emptied"].includes(action.type);

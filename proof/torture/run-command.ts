@@ -15,6 +15,8 @@ export interface TortureFlags {
   readonly seed?: number;
   readonly faults: readonly FaultKind[];
   readonly embedded: boolean;
+  readonly shards: number;
+  readonly replicas: number;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -30,7 +32,12 @@ const SEED_MAX = 1_000_000_000;
  * @throws {StartError} (exit code 2) if it could not run, or the result could not be written
  */
 export async function runTorture(flags: TortureFlags, signal: AbortSignal): Promise<number> {
-  const { seconds, seed = randomInt(SEED_MAX), faults, embedded, json = false } = flags;
+  const { seconds, seed = randomInt(SEED_MAX), faults, embedded, shards, replicas, json = false } = flags;
+  if (embedded && shards + replicas > 1)
+    throw new StartError(
+      "the embedded ledger has no shards and no replicas: leave out --embedded, or these.",
+      2,
+    );
   // If JSON is asked for, the standard output has nothing but the result.
   const say = json ? (line: string) => console.error(line) : (line: string) => console.log(line);
   say(`Seed ${seed}`);
@@ -43,6 +50,7 @@ export async function runTorture(flags: TortureFlags, signal: AbortSignal): Prom
     seed,
     kinds: faults,
     embedded,
+    form: { shards, replicas },
     dependencies: TORTURE_DEPENDENCIES,
     onProgress: (one) => progress.show(one),
     signal,

@@ -9,6 +9,8 @@ export const tortureBounds = {
   recovery_check_milliseconds_max: 5_000,
   /** How long the operator tries to restore while the load and other faults go on. */
   operator_milliseconds_max: 20_000,
+  /** How long the loss of a folder waits for all copies to be there. */
+  whole_milliseconds_max: 8_000,
   restore_milliseconds_max: 120_000,
   audit_milliseconds_max: 120_000,
   keys_milliseconds_max: 30_000,
@@ -29,6 +31,9 @@ export const tortureBounds = {
    */
   pause_milliseconds_min: 40,
   pause_milliseconds_max: 200,
+  /** Between two commands by which it is seen that a shard decides, and how many of one shard may be without an answer. */
+  pulse_milliseconds: 100,
+  pulses_waiting_max: 100,
   /** After this a client gives up a request; longer than HAProxy takes to try every API. */
   answer_milliseconds_max: 10_000,
   /** Within this time a new access key counts everywhere, and a revoked one is refused (the product's promise). */

@@ -7,6 +7,7 @@ import type { Violation } from "./check/checker-types.ts";
 import { ClientLoad } from "./clients/client-load.ts";
 import type { TortureOptions } from "./options.ts";
 import { makeKeys } from "./access.ts";
+import { ONE_OF_EACH } from "./plan/torture-form.ts";
 import { APIS, asksForKeys, WRITERS } from "./plan/plan-run.ts";
 import { RESULT_FORMAT, type TortureResult } from "./report/torture-result.ts";
 import { Rounds } from "./rounds.ts";
@@ -37,7 +38,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
 }
 
 async function startSystem(options: TortureOptions, folder: RunFolder): Promise<SystemUnderTest> {
-  const { kinds, embedded, own, dependencies, onProgress = () => {} } = options;
+  const { kinds, embedded, form = ONE_OF_EACH, own, dependencies, onProgress = () => {} } = options;
   const say = (line: string) => onProgress({ type: "starting", folder: folder.path, line });
   say(`starting ${embedded ? "the embedded ledger" : "the whole cluster"} in ${folder.path}`);
   try {
@@ -47,6 +48,7 @@ async function startSystem(options: TortureOptions, folder: RunFolder): Promise<
       embedded,
       apis: APIS,
       writers: WRITERS,
+      form,
       ...(own === undefined ? {} : { own }),
       say,
     });
@@ -64,10 +66,10 @@ async function tortureSystem(
   folder: RunFolder,
   startedAt: string,
 ): Promise<TortureResult> {
-  const { seconds, seed, kinds, embedded } = options;
+  const { seconds, seed, kinds, embedded, form = ONE_OF_EACH } = options;
   const target = await findTarget(system.url);
   const keys = asksForKeys(seed) ? await makeKeys(system, seed) : null;
-  const load = new ClientLoad({ target, seed, ...(keys === null ? {} : { keys }) });
+  const load = new ClientLoad({ target, seed, shards: form.shards, ...(keys === null ? {} : { keys }) });
   const rounds = new Rounds({ system, load, keys, folder, options });
   await rounds.run();
   const { found } = rounds;
@@ -77,6 +79,7 @@ async function tortureSystem(
     command: commandOf(options),
     seed,
     system: embedded ? "embedded" : "cluster",
+    ...form,
     kinds: [...kinds],
     secondsWanted: seconds,
     loadSeconds: rounds.loadSeconds,
@@ -86,6 +89,7 @@ async function tortureSystem(
     harms: rounds.faultStatistics.summaries(),
     cannot: system.unsupportedFaults.map((one) => ({ ...one })),
     restores: [...rounds.restores],
+    commandsDone: [...rounds.commandsDone],
     violationsInAll: found.length,
     violations: found
       .slice(0, tortureBounds.violations_shown_max)
@@ -116,7 +120,9 @@ function shownViolation(
 }
 
 /** The command that repeats a run. */
-export function commandOf({ seconds, seed, kinds, embedded }: TortureOptions): string {
-  const shape = embedded ? " --embedded" : "";
+export function commandOf({ seconds, seed, kinds, embedded, form = ONE_OF_EACH }: TortureOptions): string {
+  const shards = form.shards === 1 ? "" : ` --shards ${form.shards}`;
+  const replicas = form.replicas === 0 ? "" : ` --replicas ${form.replicas}`;
+  const shape = embedded ? " --embedded" : `${shards}${replicas}`;
   return `npm run torture -- --seconds ${seconds} --seed ${seed} --faults ${kinds.join(",")}${shape}`;
 }

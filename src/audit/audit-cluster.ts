@@ -3,6 +3,7 @@ import type { AuditOptions } from "./audit-options.ts";
 import { checkAccounts, checkCommands } from "./books/books-accounts.ts";
 import { checkChains } from "./books/books-chains.ts";
 import { checkHolds, checkReversals } from "./books/books-moves.ts";
+import { checkTransits } from "./books/books-transits.ts";
 import { AccountTable } from "./books/account-table.ts";
 import { scanBooks } from "./books/books-full-scan.ts";
 import { connectBooks, inSnapshot, measureBooks } from "./books/books-snapshot.ts";
@@ -65,12 +66,13 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
         await checkCommands(snapshot, scan.duplicateMarks, hash, findings);
         await checkHolds(snapshot, findings);
         await checkReversals(snapshot, findings);
+        const awaited = await checkTransits(snapshot, system.shards, findings);
         await journal.finish();
-        return { system, entries: scan.entries, accounts, heads, known: scan.accounts.known() };
+        return { system, entries: scan.entries, accounts, heads, awaited, known: scan.accounts.known() };
       }),
     );
-    const { system, known } = books;
-    const comparison = new CompareRedis({ sql, redis, system, known, findings, progress });
+    const { system, known, awaited } = books;
+    const comparison = new CompareRedis({ sql, redis, system, known, awaited, findings, progress });
     const compared = await comparison.compare(options.natsUrl);
     return {
       agreed: findings.count === 0,

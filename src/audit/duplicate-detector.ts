@@ -4,6 +4,7 @@ const BUCKETS_BETWEEN_COLLECTIONS = 2 ** 11;
 /** Of a hash the last bits are left out: its bucket and 32 bits stand for it. */
 const MARK_OF_HASH = 2 ** 7;
 const TWO_TO_32 = 2 ** 32;
+const NONE = new Uint32Array(0);
 
 /**
  * Finds texts that occur twice among millions, with about 5 bytes of memory for each. It keeps 46 bits of a hash of 53. It
@@ -36,20 +37,34 @@ export class DuplicateDetector {
     this.#counts[index] = count + 1;
   }
 
-  /** Which {@link markOf} hashes occurred more than once. */
-  candidates(): ReadonlySet<number> {
+  /**
+   * Which {@link markOf} hashes occurred more than once.
+   *
+   * @param excused has those that may occur once more, as often as it has them
+   */
+  candidates(excused: DuplicateDetector | null = null): ReadonlySet<number> {
     const duplicates = new Set<number>();
-    for (const [index, bucket] of this.#buckets.entries()) {
+    for (const index of this.#buckets.keys()) {
       // What sorting leaves behind would be as much as all that is sorted.
       if (index % BUCKETS_BETWEEN_COLLECTIONS === 0) Bun.gc(true);
-      const marks = bucket.subarray(0, this.#counts[index]);
-      marks.sort();
+      const marks = this.#sorted(index);
+      const more = excused === null ? NONE : excused.#sorted(index);
+      let of = 0;
       for (let at = 1; at < marks.length; at += 1) {
         const mark = marks[at] ?? 0;
-        if (mark === marks[at - 1]) duplicates.add(index * TWO_TO_32 + mark);
+        if (mark !== marks[at - 1]) continue;
+        while ((more[of] ?? mark) < mark) of += 1;
+        if (more[of] === mark) of += 1;
+        else duplicates.add(index * TWO_TO_32 + mark);
       }
     }
     return duplicates;
+  }
+
+  #sorted(index: number): Uint32Array {
+    const marks = this.#buckets[index]?.subarray(0, this.#counts[index]) ?? NONE;
+    marks.sort();
+    return marks;
   }
 
   #grow(index: number, bucket: Uint32Array): Uint32Array {

@@ -78,7 +78,7 @@ export function accountsOf(event: Decision): readonly AccountId[] {
   }
 }
 
-/** The key in Redis, without the shard's prefix, of the hold or reversal that an event is about; `null` if there is none. */
+/** The key in Redis, without the shard's prefix, of the hold, reversal or part that an event is about; `null` if there is none. */
 export function moveKeyOf(event: Decision, { shard, g, index }: Place): string | null {
   switch (event.type) {
     case "hold":
@@ -93,10 +93,11 @@ export function moveKeyOf(event: Decision, { shard, g, index }: Place): string |
     case "open":
     case "change":
     case "refusal":
+      return null;
     case "part":
     case "finish":
     case "undo":
-      return null;
+      return `part:${event.attempt}`;
   }
 }
 

@@ -9,6 +9,8 @@ import { big, type Row, type Snapshot } from "./books/books-snapshot.ts";
 import type { Findings } from "./findings.ts";
 import type { OutboxEvent } from "./spill/outbox-spill.ts";
 import { integers, texts } from "../keep/pg-array.ts";
+import { InTransit, openPartsInSql } from "../keep/transits/in-transit.ts";
+import { isPartEvent } from "../keep/transits/part-changes.ts";
 
 /** The expected state of an account: its state in the books, plus the outbox after their cursor. */
 export interface ExpectedAccount {
@@ -16,7 +18,7 @@ export interface ExpectedAccount {
   balance: bigint;
   limit: bigint;
   readonly unit: string;
-  /** State, limit, what is held, opening, and details: see {@link standingText}. */
+  /** State, limit, what is held, opening, details, and what is in transit: see {@link standingText}. */
   standing: string;
   readonly opening: string;
   details: string;
@@ -35,11 +37,13 @@ export interface AccountEvent extends OutboxEvent {
  *
  * @param accounts each with the seq for which its statement is wanted, or 0
  * @param events the events of these accounts in the outbox after the snapshot's cursor; those of each account in order
+ * @param inTransit what the snapshot has of it; it takes the events
  */
 export async function expectedAccounts(
   books: Snapshot,
   accounts: readonly { readonly account: AccountId; readonly seq: number }[],
   events: Iterable<AccountEvent>,
+  inTransit: InTransit,
   findings: Findings,
 ): Promise<Map<AccountId, ExpectedAccount>> {
   const expected = new Map<AccountId, ExpectedAccount>();
@@ -51,7 +55,7 @@ export async function expectedAccounts(
       balance: big(row["balance"]),
       limit: big(row["credit_limit"]),
       unit: String(row["unit"]),
-      standing: String(row["standing"]),
+      standing: withTransit(String(row["standing"]), inTransit.textOf(account)),
       opening: String(row["opening"]),
       details: String(row["details"]),
       openedAt: big(row["opened_at"]),
@@ -62,7 +66,8 @@ export async function expectedAccounts(
   for (const { account, g, text } of events) {
     const event = parseEventOrNull(text);
     if (event === null || event.type === "refusal" || event.type === "missing") continue;
-    apply(expected, event, { account, g, text }, findings);
+    if (isPartEvent(event)) inTransit.take(event, account);
+    apply(expected, event, { account, g, text }, inTransit.textOf(account), findings);
     // Only the entries of the statement are stored: one account may have a million entries here.
     for (const { account: of, seq, text: entry } of statementTexts(event)) {
       const behind = (wanted.get(account) ?? 0) - seq;
@@ -77,6 +82,7 @@ function apply(
   expected: Map<AccountId, ExpectedAccount>,
   event: Exclude<LedgerEvent, { type: "refusal" | "missing" }>,
   { account, g, text }: AccountEvent,
+  inTransit: string,
   findings: Findings,
 ): void {
   if (event.type === "open") {
@@ -92,7 +98,7 @@ function apply(
       balance: 0n,
       limit,
       unit: event.unit,
-      standing: standingText({ state: "open", creditLimit: limit, held: 0, opening, details }),
+      standing: standingText({ state: "open", creditLimit: limit, held: 0, opening, details, inTransit }),
       opening,
       details,
       openedAt: BigInt(event.time),
@@ -127,7 +133,7 @@ function apply(
     state.limit = BigInt(after.creditLimit);
     state.seq = after.seq;
     state.balance = BigInt(after.balance);
-    state.standing = standingText({ ...state, ...after });
+    state.standing = standingText({ ...state, ...after, inTransit });
   }
 }
 
@@ -176,16 +182,39 @@ export function standingText(account: {
   readonly held: number;
   readonly opening: string;
   readonly details: string;
+  /** See InTransit; empty for nothing. */
+  readonly inTransit: string;
 }): string {
-  const { state, creditLimit, held, opening, details } = account;
-  return `${state} ${creditLimit} ${held} ${opening} ${details}`;
+  const { state, creditLimit, held, opening, details, inTransit } = account;
+  return withTransit(`${state} ${creditLimit} ${held} ${opening} ${details}`, inTransit);
+}
+
+/** In front, since what is told to a person is cut at its end. */
+export function withTransit(standing: string, inTransit: string): string {
+  return inTransit === "" ? standing : `(in transit${inTransit}) ${standing}`;
+}
+
+/** What open parts of a shard, or of all, set aside in this snapshot. */
+export async function inTransitOf(books: Snapshot, shard: number | null): Promise<InTransit> {
+  const rows = await books.query(openPartsInSql(shard));
+  return inTransitIn(rows.map((row) => row["text"]));
+}
+
+/** @param events texts of those that have prepared what is open; what is none is a finding elsewhere */
+export function inTransitIn(events: readonly unknown[]): InTransit {
+  const inTransit = new InTransit();
+  for (const text of events) {
+    const event = typeof text === "string" ? parseEventOrNull(text) : null;
+    if (event?.type === "part") inTransit.take(event);
+  }
+  return inTransit;
 }
 
 /** SQL for the limit of `accounts AS a`. Where its row has another, that is a finding about the books. */
 const LIMIT_OF_ACCOUNT = `coalesce(
   (SELECT l.credit_limit FROM limits AS l WHERE l.account = a.account ORDER BY l.version DESC LIMIT 1), a.credit_limit)`;
 
-/** SQL for {@link standingText} of `accounts AS a`. */
+/** SQL for {@link standingText} of `accounts AS a`, without what is in transit. */
 export const STANDING_OF_ACCOUNT = `concat_ws(' ', a.state, ${LIMIT_OF_ACCOUNT}, a.held, a.opening, a.metadata::text, a.name)`;
 
 const textsReply = z.array(z.string());

@@ -3,7 +3,7 @@ import { ENVIRONMENT } from "../config.ts";
 import { readRedisNodesConfig, readShards } from "../config/redis-nodes-config.ts";
 import { StartError } from "../errors.ts";
 import { repairAof } from "../stack/aof-repair.ts";
-import { joinNodes } from "../stack/nodes/join.ts";
+import { joinNodes, type JoinOptions } from "../stack/nodes/join.ts";
 import { untilMayStart } from "../stack/nodes/may-start.ts";
 import { readOwnLog } from "../stack/nodes/own-log.ts";
 import { VOTERS_MIN } from "../stack/nodes/redis-form.ts";
@@ -11,6 +11,7 @@ import { locate } from "../stack/server-programs.ts";
 import { TLS_VARIABLES } from "./ledger-options.ts";
 
 const JOIN_MILLISECONDS_MAX = 60_000;
+const LOOK_MILLISECONDS = 5_000;
 const STDERR = 2;
 
 const SETTINGS = [
@@ -28,18 +29,26 @@ export function redisJoinCommand(): Command {
       "into how many parts the accounts are split, as for init (default: SHARDS, or 1)",
     )
     .requiredOption("--replicas <number>", "copies of each primary")
+    .option("--watch", "go on, and do so again whenever something is missing", false)
     .addHelpText(
       "after",
       `
 In a new cluster the first nodes of REDIS_URL become the primaries, of which the shards' slots are given to each in turn;
 the others become their replicas, on other hosts than their primaries where there are such. Run again it does only what is
-missing, and nothing on a cluster that is whole. It says what it cannot settle. Then "razonete init" makes the ledger.
+missing. Where one host has got more primaries than another, as after the loss of a machine, a replica on the other one takes
+over: with the next loss too few might be left to agree. It says what it cannot settle. Then "razonete init" makes the ledger.
 ${SETTINGS}`,
     )
     .action(join);
 }
 
-async function join(flags: { readonly shards?: string; readonly replicas: string }): Promise<void> {
+interface JoinFlags {
+  readonly shards?: string;
+  readonly replicas: string;
+  readonly watch: boolean;
+}
+
+async function join(flags: JoinFlags): Promise<void> {
   const { urls } = readRedisNodesConfig(ENVIRONMENT);
   const shards = readShards(flags.shards, ENVIRONMENT);
   const replicas = /^\d$/.test(flags.replicas) ? Number(flags.replicas) : NaN;
@@ -54,10 +63,30 @@ async function join(flags: { readonly shards?: string; readonly replicas: string
         "one: name more nodes in REDIS_URL.",
     );
   const places = urls.map((url) => ({ url, machine: new URL(url).hostname }));
-  const missing = await joinNodes({ places, shards, replicas }, JOIN_MILLISECONDS_MAX);
+  const options: JoinOptions = { places, shards, replicas, spreads: true };
+  const whole = `The cluster is whole: ${primaries} primaries with ${replicas} ${replicas === 1 ? "replica" : "replicas"} each.`;
+  if (flags.watch) return watch(options, whole);
+  const missing = await joinNodes(options, JOIN_MILLISECONDS_MAX);
   if (missing !== null) throw new StartError(`the cluster is not whole: ${missing}`);
-  const each = `${primaries} primaries with ${replicas} ${replicas === 1 ? "replica" : "replicas"} each`;
-  console.log(`The cluster is whole: ${each}.`);
+  console.log(whole);
+}
+
+/** Says what it finds once, and again when that has changed. */
+async function watch(options: JoinOptions, whole: string): Promise<never> {
+  let told = "";
+  for (;;) {
+    let found: string;
+    try {
+      const missing = await joinNodes(options, LOOK_MILLISECONDS);
+      found = missing === null ? whole : `The cluster is not whole: ${missing}`;
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      found = `The nodes of Redis need you: ${error.message}`;
+    }
+    if (found !== told) console.log(found);
+    told = found;
+    await Bun.sleep(LOOK_MILLISECONDS);
+  }
 }
 
 interface GuardFlags {

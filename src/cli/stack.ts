@@ -24,7 +24,7 @@ interface StackFlags extends TlsFlags, LogFlags {
   readonly fresh: boolean;
   readonly port: number;
   readonly apis: number;
-  readonly writers: number;
+  readonly writers?: number;
   readonly dispatchers: number;
   readonly shards?: number;
   readonly replicas?: number;
@@ -61,9 +61,8 @@ export function stackCommand(): Command {
     .option("--apis <number>", "APIs behind HAProxy", integer(1, stackBounds.apis_max), 2)
     .option(
       "--writers <number>",
-      "writers into PostgreSQL: one works, others wait to take over",
+      "writers into PostgreSQL: one works, others wait to take over (default: 1, with replicas 2)",
       integer(1, stackBounds.writers_max),
-      1,
     )
     .option(
       "--dispatchers <number>",

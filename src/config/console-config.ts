@@ -2,7 +2,7 @@ import { z } from "zod";
 import { headerName, open, openSetting, type OpenSetting, type ServeFlags } from "../config.ts";
 import type { Target } from "../console/probe-part.ts";
 import type { TcpAddress } from "../http/server.ts";
-import { type Environment, host, integer, parse, setting, url } from "../settings.ts";
+import { booksUrl, type Environment, host, integer, parse, setting } from "../settings.ts";
 import { withCa } from "../tls/server-trust.ts";
 
 export interface ConsoleConfig {
@@ -40,7 +40,7 @@ function parseTarget(text: string): Target | null {
 }
 
 const consoleSettings = z.object({
-  DATABASE_URL: url("postgres", "postgresql"),
+  DATABASE_URL: booksUrl(),
   CA_FILE: z.string(),
   HOST: host(),
   PORT: integer(0, 65_535),

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { messageOf, StartError } from "../errors.ts";
-import { type Environment, parse, setting, url } from "../settings.ts";
+import { booksUrl, type Environment, parse, setting } from "../settings.ts";
 import { withCa } from "../tls/server-trust.ts";
 
 /** Where webhooks may go, for those who make and who send them. */
@@ -26,7 +26,7 @@ const webhookSettings = {
 };
 
 const dispatchSettings = z.object({
-  DATABASE_URL: url("postgres", "postgresql"),
+  DATABASE_URL: booksUrl(),
   CA_FILE: z.string(),
 });
 

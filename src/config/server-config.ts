@@ -1,7 +1,15 @@
 import { z } from "zod";
 import { bounds } from "../bounds.ts";
-import { faultOfClusterUrl, isRedisCluster } from "../redis-address.ts";
-import { type Environment, optionalInteger, type Setting, setting, url, urlOfHosts } from "../settings.ts";
+import { faultOfRedisUrl, isRedisCluster } from "../redis-address.ts";
+import {
+  booksUrl,
+  type Environment,
+  optionalInteger,
+  type Setting,
+  setting,
+  url,
+  urlOfHosts,
+} from "../settings.ts";
 import { withCa } from "../tls/server-trust.ts";
 
 /** Where the cluster's servers are, and how many copies of what Redis decides are waited for. */
@@ -22,10 +30,10 @@ export interface ReplicaConfig {
 const SERVER_DEFAULTS = { REDIS_URL: "redis://127.0.0.1:6379", NATS_URL: "nats://127.0.0.1:4222" } as const;
 
 export const servers = {
-  DATABASE_URL: url("postgres", "postgresql"),
+  DATABASE_URL: booksUrl(),
   REDIS_URL: url("redis", "rediss", "unix", "redis-cluster", "rediss-cluster").superRefine(
     (text, context) => {
-      const message = faultOfClusterUrl(text);
+      const message = faultOfRedisUrl(text);
       if (message !== null) context.addIssue({ code: "custom", message });
     },
   ),

@@ -25,7 +25,12 @@ export interface ConsoleStatus {
   /** The last one; `null`: there was none. */
   readonly audit: { readonly at: string; readonly agreed: boolean; readonly findings: number } | null;
   /** Sums, as texts: they may be beyond 2^53. */
-  readonly units: readonly { readonly unit: string; readonly balances: string; readonly world: string }[];
+  readonly units: readonly {
+    readonly unit: string;
+    readonly balances: string;
+    readonly world: string;
+    readonly in_transit: string;
+  }[];
   readonly webhooks: {
     readonly active: number;
     readonly failing: number;

@@ -3,6 +3,7 @@ import type { LedgerTotals } from "../ledger/ledger.ts";
 import type { EdgeCounters } from "../metrics/edge-counters.ts";
 import type { WebhookSource } from "../metrics/observe-embedded.ts";
 import { timestamp } from "../http/timestamp.ts";
+import { unitJson } from "../http/v1/json.ts";
 import { type Activity, doneBetween, secondOf } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
 import { DETAILS } from "./part-details.ts";
@@ -114,11 +115,7 @@ export class EmbeddedStatus implements StatusSource {
     this.#addingUp = true;
     try {
       const { units } = await this.#options.ledger.totals();
-      this.#units = units.map(({ unit, balances, world }) => ({
-        unit,
-        balances: String(balances),
-        world: String(world),
-      }));
+      this.#units = units.map(unitJson);
     } finally {
       this.#addingUp = false;
     }

@@ -2,6 +2,7 @@ import { codeOf, connectPostgres, type PoolOptions, type Sql } from "../keep/pos
 import { readTotals } from "../keep/book-entries.ts";
 import { withTimeout } from "../keep/query-timeout.ts";
 import { timestamp } from "../http/timestamp.ts";
+import { unitJson } from "../http/v1/json.ts";
 import type { ConsoleStatus } from "./console-status.ts";
 
 /** What the console reads from the books. Rejects where they do not answer in time. */
@@ -33,11 +34,7 @@ export class PostgresStatusBooks implements StatusBooks {
 
   async units(): Promise<ConsoleStatus["units"]> {
     const { units } = await this.#sums.ask(readTotals);
-    return units.map(({ unit, balances, world }) => ({
-      unit,
-      balances: String(balances),
-      world: String(world),
-    }));
+    return units.map(unitJson);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isFunctionGone } from "./call-errors.ts";
+import { isFunctionGone } from "./calls/call-errors.ts";
 import type { BooksFence, BooksReader } from "./ports.ts";
 import type { Commands, RedisNode } from "./nodes/redis-nodes.ts";
 import { headKey, markLost, readOutbox } from "./redis-client.ts";

@@ -23,10 +23,13 @@ export type Prepared =
   /** `after` is null if that would be too large. */
   | { readonly type: "details"; readonly before: string; readonly after: string | null }
   | { readonly type: "reversal"; readonly postings: CreateTransaction["postings"] }
+  /** Across shards: the six arguments, see transits/transit-arguments.ts. */
+  | { readonly type: "across"; readonly arguments: readonly string[] }
   | { readonly type: "refused"; readonly refused: Refused };
 
 /** The six arguments that the function takes for a command. */
-export function argumentsOf(command: Command, prepared: Prepared): string[] {
+export function argumentsOf(command: Command, prepared: Prepared): readonly string[] {
+  if (prepared.type === "across") return prepared.arguments;
   // A dry run is not remembered, whatever its id: it has none that anything is remembered under.
   const id = command.type === "transaction" && command.isDryRun ? "req:/" : command.id;
   const content = isClientKey(id) ? contentHash(command) : "";

@@ -5,16 +5,9 @@ import { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { EventId, Transaction } from "../ledger/transaction.ts";
 import type { Prepared } from "./function-codec.ts";
 import type { BooksReader } from "./ports.ts";
+import type { Shards } from "./shards.ts";
 import { oppositeOf, refusedFor, shardOfEvent } from "./prepare.ts";
-import type { Shard } from "./shard.ts";
 import { SharedReads } from "./shared-reads.ts";
-
-/** The shards that there are. */
-export interface Shards {
-  count(): number;
-  /** @throws LedgerUnavailable if it cannot be used */
-  of(shard: number): Shard;
-}
 
 /** Transactions and their reversals by id: from Redis, or from the books where Redis has them no more. */
 export class KeptTransactions {

@@ -13,6 +13,7 @@ import type {
   TransactionFilter,
 } from "../ledger/ledger.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
+import type { AttemptId, PartEvent } from "../ledger/transit.ts";
 
 /** The books as the deciding side uses them. Methods reject if the books cannot be reached. */
 export interface BooksReader {
@@ -35,6 +36,8 @@ export interface BooksReader {
   entries(account: AccountId, page: EntriesPage): Promise<KeptEntries>;
   /** The events of a batch; null if it is not kept. */
   batch(shard: number, g: number): Promise<readonly LedgerEvent[] | null>;
+  /** How the latest part of an attempt on that shard has ended; null if it is open, or not kept. */
+  endOfPart(shard: number, attempt: AttemptId): Promise<PartEvent | null>;
   hold(id: EventId): Promise<Hold | null>;
   /** Which transaction takes this one back. */
   reversalOf(id: EventId): Promise<EventId | null>;

@@ -66,6 +66,12 @@ export function shardsOf(command: Command, shards: number): readonly number[] {
 
 const ONLY_SHARD = [0];
 
+/** Whether they are not all the same. */
+export function areApart(shards: readonly number[]): boolean {
+  for (const shard of shards) if (shard !== shards[0]) return true;
+  return false;
+}
+
 /** Whether a command alone does not say what it becomes for the function. */
 export function isLookedUp(command: Command): boolean {
   return (

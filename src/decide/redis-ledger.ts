@@ -2,7 +2,6 @@ import type { Account, AccountId, Micros } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
 import type { Command } from "../ledger/command.ts";
 import type { KeptEntry } from "../ledger/entry.ts";
-import { entriesOf } from "../ledger/event-results.ts";
 import {
   type AccountFilter,
   type AllOrNone,
@@ -23,12 +22,15 @@ import {
 import { placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
-import type { Prepared } from "./function-codec.ts";
+import type { PreparedCommand } from "./calls/call-arguments.ts";
+import type { Answer, Prepared } from "./function-codec.ts";
 import { fromBooks, KeptTransactions } from "./kept-transactions.ts";
+import { readEntriesPage } from "./entries-page.ts";
 import { openRedisNodes } from "./nodes/open-nodes.ts";
 import { OutageReports } from "./outage-reports.ts";
 import type { BooksReader } from "./ports.ts";
 import {
+  areApart,
   changedDetails,
   isLookedUp,
   refusedAll,
@@ -37,25 +39,14 @@ import {
   shardOfEvent,
   shardsOf,
 } from "./prepare.ts";
-import type { Report } from "../log/report.ts";
+import { AcrossShards } from "./transits/across-shards.ts";
+import { CompletionRounds } from "./transits/completion-rounds.ts";
+import { inOrder } from "./transits/in-order.ts";
 import { newAccountIdOn } from "../new-account-id.ts";
-import type { FenceState } from "./redis-link.ts";
-import { type PreparedCommand, Shard, type ShardOptions } from "./shard.ts";
-import { ShardLinks } from "./shard-links.ts";
+import type { RedisLedgerOptions } from "./redis-ledger-options.ts";
+import { Shard } from "./shard.ts";
+import { type LedgerFence, ShardLinks } from "./shard-links.ts";
 import { Turns } from "./turns.ts";
-
-export interface RedisLedgerOptions extends ShardOptions {
-  readonly redisUrl: string;
-  /** Replicas that confirm what is decided, in a Redis Cluster. Default: 0. */
-  readonly minReplicas?: number;
-  readonly books: BooksReader;
-  /** False accepts a Redis that answers before it has synced to disk. */
-  readonly durable: boolean;
-  /** Called with one line whenever its readiness changes, and for each new reason why it is not ready. */
-  readonly onOutage?: Report;
-  /** The same for what a person has to look at. */
-  readonly onAlarm?: Report;
-}
 
 /**
  * The ledger of the cluster, as one API process uses it. Redis decides commands, in one function call for each batch.
@@ -64,7 +55,8 @@ export interface RedisLedgerOptions extends ShardOptions {
 export class RedisLedger implements Ledger {
   readonly #books: BooksReader;
   readonly #links: ShardLinks;
-  readonly #balancerResends: boolean;
+  /** What is known of a command that no shard was asked to decide. */
+  readonly #unsent: LedgerUnavailable["outcome"];
   readonly #newShard: (number: number) => Shard;
   readonly #outages: OutageReports;
   readonly #checks: ReturnType<typeof setInterval>;
@@ -80,14 +72,18 @@ export class RedisLedger implements Ledger {
   readonly #waitingForAdmission = new Set<() => void>();
   readonly #turns = new Turns();
   readonly #kept: KeptTransactions;
+  readonly #across: AcrossShards;
+  readonly #completion: CompletionRounds;
   #closed = false;
 
   constructor(options: RedisLedgerOptions) {
     const { redisUrl, minReplicas = 0, books, durable, onOutage: report = () => {} } = options;
     this.#books = books;
-    const shards = { count: () => this.#shards.length, of: (number: number) => this.#shard(number) };
+    const shards = { count: () => this.#shards.length, of: (number: number) => this.#open(number, "none") };
     this.#kept = new KeptTransactions(shards, books);
-    this.#balancerResends = options.balancerResends;
+    this.#across = new AcrossShards(shards, books, options.balancerResends);
+    this.#completion = new CompletionRounds(shards, options.completionMilliseconds);
+    this.#unsent = options.balancerResends ? "unknown" : "none";
     this.#links = new ShardLinks({
       nodes: openRedisNodes(redisUrl, { minReplicas }),
       books,
@@ -96,7 +92,8 @@ export class RedisLedger implements Ledger {
       alarm: options.onAlarm ?? report,
       onAdmitted: (...admitted) => this.#onAdmitted(...admitted),
     });
-    this.#newShard = (number) => new Shard(number, this.#links.of(number), options);
+    this.#newShard = (number) =>
+      new Shard(number, this.#links.of(number), this.#links.cycleOf(number), options);
     this.#outages = new OutageReports(this.readiness(), report);
     this.#checks = setInterval(() => {
       this.#outages.look(this.readiness(), this.#links.refusal);
@@ -117,13 +114,23 @@ export class RedisLedger implements Ledger {
           commands.map(async (command) => (isLookedUp(command) ? this.#prepare(command) : null)),
         )
       : [];
-    return Promise.allSettled(
-      commands.map((command, index) => {
-        const one = found[index];
-        return one?.status === "rejected"
-          ? Promise.reject(one.reason)
-          : this.#decided(command, one?.value ?? null);
-      }),
+    const begin = (command: Command, index: number): Promise<Outcome> => {
+      const one = found[index];
+      return one?.status === "rejected"
+        ? Promise.reject(one.reason)
+        : this.#decided(command, one?.value ?? null);
+    };
+    const across = this.#shards.length > 1 ? await this.#across.among(commands, found) : null;
+    if (across === null) return Promise.allSettled(commands.map(begin));
+    const until = performance.now() + bounds.decision_milliseconds_max;
+    return inOrder(
+      across.map((step, index) => ({
+        ...step,
+        begin: async () => {
+          if (performance.now() < until) return begin(step.command, index);
+          throw new LedgerUnavailable("those before it took too long", this.#unsent);
+        },
+      })),
     );
   }
 
@@ -136,8 +143,11 @@ export class RedisLedger implements Ledger {
   }
 
   async #decide(command: Command, first: Prepared | null): Promise<Outcome> {
-    const shard = this.#shardOfCommand(command);
-    // Another API may change the same details meanwhile.
+    const of = shardsOf(command, Math.max(1, this.#shards.length));
+    const [home = 0] = of;
+    const shard = this.#shard(home, this.#unsent);
+    let isAcross = areApart(of);
+    // Another API may change the same details meanwhile, or an account may be locked.
     const until = performance.now() + bounds.decision_milliseconds_max;
     for (let attempt = 0; attempt === 0 || performance.now() < until; attempt += 1) {
       // Where nothing has to be looked up, it is in the queue before anything else happens.
@@ -146,24 +156,31 @@ export class RedisLedger implements Ledger {
       // Nothing of a dry run is remembered, so that its refusal is none of the function's either.
       if (prepared.type === "refused" && command.type === "transaction" && command.isDryRun)
         return { type: "refused", ...prepared.refused, replayed: false };
-      const answer = await shard.submit({ command, prepared });
-      if (answer.type === "accepted") return answer;
+      const answer: Answer =
+        isAcross || this.#across.isReversalAcross(prepared, home)
+          ? await this.#across.decide(command, prepared, home, until)
+          : await shard.submit({ command, prepared });
+      if (answer.type === "accepted")
+        return "decided" in answer ? this.#across.finished(answer, until) : answer;
       if (answer.type === "refused") return this.#completed(command, answer);
+      isAcross ||= answer.type === "across";
+      if (answer.type === "again" && this.#shards.length > 1) await pauseForOthers();
     }
-    throw new LedgerUnavailable("it changed faster than it could be decided", "none");
+    throw new LedgerUnavailable(
+      "it changed faster than it could be decided",
+      isAcross ? this.#unsent : "none",
+    );
   }
 
   async submitAll(commands: readonly Command[]): Promise<AllOrNone> {
     if (this.#shards.length === 0) await this.#firstAdmission();
     const [first] = commands;
     if (first === undefined) return { type: "done", outcomes: [] };
-    const shard = this.#shardOfCommand(first);
-    const count = this.#shards.length;
-    const apart = commands.findIndex(
-      (command) => shardOfCommand(command, count) !== shardOfCommand(first, count),
-    );
-    if (apart !== -1)
-      return refusedAll(apart, { type: "refused", replayed: false, ...refusedFor("shards-apart") });
+    const count = Math.max(1, this.#shards.length);
+    const [home = 0] = shardsOf(first, count);
+    const shard = this.#shard(home, this.#unsent);
+    const apart = commands.findIndex((command) => shardOfCommand(command, count) !== home);
+    if (apart !== -1) return refusedAll(apart, APART);
     const until = performance.now() + bounds.decision_milliseconds_max;
     for (let attempt = 0; attempt === 0 || performance.now() < until; attempt += 1) {
       // At once, so that what they look up is read together.
@@ -172,12 +189,18 @@ export class RedisLedger implements Ledger {
         prepared: await this.#prepare(command),
       }));
       const prepared: readonly PreparedCommand[] = await Promise.all(preparing);
+      const across = prepared.findIndex((one) => this.#across.isReversalAcross(one.prepared, home));
+      if (across !== -1) return refusedAll(across, APART);
       const answers = await shard.submitAll(prepared);
-      if (answers.some(({ type }) => type === "again")) continue;
+      if (answers.some(({ type }) => type === "again")) {
+        if (count > 1) await pauseForOthers();
+        continue;
+      }
       const outcomes: Outcome[] = [];
       for (const [index, answer] of answers.entries()) {
         const command = commands[index];
         if (command === undefined || answer.type === "undone") continue;
+        if (answer.type === "across") return refusedAll(index, APART);
         if (answer.type === "accepted") outcomes.push(answer);
         else if (answer.type === "refused") return refusedAll(index, await this.#completed(command, answer));
       }
@@ -199,30 +222,10 @@ export class RedisLedger implements Ledger {
     return { account, entries, readAt };
   }
 
-  /**
-   * Reads the entries from the books, and from Redis's outbox those that are not in the books yet. The outbox is read
-   * only if there are any, and before the books are read again: what the writer keeps and removes from it after that is
-   * in them by then.
-   */
   async entries(id: AccountId, page: EntriesPage): Promise<readonly KeptEntry[] | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
-    const shard = this.#shardOf(id);
-    const snapshot = await shard.account(id, false);
-    if (snapshot === null) return null;
-    const first = await fromBooks(this.#books.entries(id, page));
-    if (first.keptSeq >= snapshot.account.seq) return first.entries;
-    const batches = await shard.outbox();
-    const kept = await fromBooks(this.#books.entries(id, page));
-    const unkept = batches
-      .flatMap(({ g, events }) =>
-        events.flatMap((event, index) =>
-          entriesOf(event, { shard: shardOf(id, this.#shards.length), g, index }),
-        ),
-      )
-      .filter((entry) => entry.account === id && entry.seq > kept.keptSeq && isOnPage(entry, page));
-    const all =
-      page.order === "desc" ? [...unkept.toReversed(), ...kept.entries] : [...kept.entries, ...unkept];
-    return all.slice(0, page.count);
+    const number = shardOf(id, Math.max(1, this.#shards.length));
+    return readEntriesPage(this.#books, this.#shard(number), number, id, page);
   }
 
   async transaction(id: EventId): Promise<KeptTransaction | null> {
@@ -275,7 +278,7 @@ export class RedisLedger implements Ledger {
     return this.#links.readiness();
   }
 
-  get fence(): FenceState {
+  get fence(): LedgerFence {
     return this.#links.fence;
   }
 
@@ -284,8 +287,10 @@ export class RedisLedger implements Ledger {
     this.#closed = true;
     for (const proceed of this.#waitingForAdmission) proceed();
     const deadline = performance.now() + bounds.decision_milliseconds_max;
-    while (performance.now() < deadline && !this.#shards.every((shard) => shard.idle)) await Bun.sleep(1);
+    const isIdle = (): boolean => this.#across.idle && this.#shards.every((shard) => shard.idle);
+    while (performance.now() < deadline && !isIdle()) await Bun.sleep(1);
     clearInterval(this.#checks);
+    this.#completion.stop();
     this.#links.close();
     for (const shard of this.#shards) shard.abandon("the ledger is closed");
   }
@@ -333,8 +338,6 @@ export class RedisLedger implements Ledger {
   #preparedAtOnce(command: Command): Prepared | null {
     const shards = this.#shards.length;
     if (command.type === "transact") return AS_IS;
-    if (shards > 1 && new Set(shardsOf(command, shards)).size > 1)
-      return { type: "refused", refused: refusedFor("shards-apart") };
     if (command.type === "open" && command.account === null)
       return { type: "open", account: newAccountIdOn(shardOf(command.id, shards), shards) };
     return isLookedUp(command) ? null : AS_IS;
@@ -366,19 +369,19 @@ export class RedisLedger implements Ledger {
     return hold === null ? outcome : { ...outcome, refusal: "hold-not-open", other: hold.state };
   }
 
-  #shardOfCommand(command: Command): Shard {
-    const [number = 0] = shardsOf(command, Math.max(1, this.#shards.length));
-    return this.#shard(number, this.#balancerResends ? "unknown" : "none");
-  }
-
   #shardOf(account: AccountId): Shard {
     return this.#shard(shardOf(account, Math.max(1, this.#shards.length)));
   }
 
   /** @param outcome what to report about the request if its shard cannot be used */
   #shard(number: number, outcome: LedgerUnavailable["outcome"] = "none"): Shard {
-    const shard = this.#shards[number];
     if (this.#closed) throw new LedgerUnavailable("the ledger is closed", outcome);
+    return this.#open(number, outcome);
+  }
+
+  /** The same for what was begun before. */
+  #open(number: number, outcome: LedgerUnavailable["outcome"]): Shard {
+    const shard = this.#shards[number];
     if (shard === undefined) throw new LedgerUnavailable(this.#links.trouble, outcome);
     return shard;
   }
@@ -387,13 +390,10 @@ export class RedisLedger implements Ledger {
 /** Where a filter may be what takes the time. */
 const TOO_LONG = `, or not within ${bounds.history_milliseconds_max} ms: then ask for less, such as a longer beginning of a name`;
 
+const APART: Outcome = { type: "refused", replayed: false, ...refusedFor("shards-apart") };
 const AS_IS: Prepared = { type: "as-is" };
 
-function isOnPage({ seq, time }: KeptEntry, { from, before, fromTime, beforeTime }: EntriesPage): boolean {
-  return (
-    seq >= (from ?? 0) &&
-    seq < (before ?? Infinity) &&
-    time >= (fromTime ?? -Infinity) &&
-    time < (beforeTime ?? Infinity)
-  );
+/** Before it is tried again: so two that wait for each other do not do it for ever. */
+function pauseForOthers(): Promise<void> {
+  return Bun.sleep(Math.random() * bounds.transit_pause_milliseconds_max);
 }

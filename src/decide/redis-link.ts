@@ -1,7 +1,7 @@
 import { ErrorReply } from "@redis/client";
 import { LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
-import { callError, CallFailed, CallRefused, isAnswer, isFunctionGone } from "./call-errors.ts";
+import { callError, CallFailed, CallRefused, isAnswer, isFunctionGone } from "./calls/call-errors.ts";
 import { type Admission, compareWithBooks, type FenceOptions, type OwnBatch } from "./fence.ts";
 import { NOT_REACHED, type RedisNodes, type ShardNode, Unconfirmed } from "./nodes/redis-nodes.ts";
 import { headKey, type OutboxEntry, readOutbox } from "./redis-client.ts";

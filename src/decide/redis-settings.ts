@@ -96,8 +96,8 @@ function faultOf(server: string, told: string, config: LogSettings, durable: boo
     wanted: "noeviction",
     relaxable: false,
   };
-  const fsync = Object.entries(FSYNC_SETTINGS).map(([name, wanted]) => {
-    return { name, value: config[name], wanted, relaxable: true };
+  const fsync = Object.entries(FSYNC_SETTINGS).map(([setting, wanted]) => {
+    return { name: setting, value: config[setting], wanted, relaxable: true };
   });
   return faultOfSettings(`${server} may lose what it has answered`, [policy, ...fsync], durable);
 }

@@ -1,5 +1,6 @@
 import type { Readiness, UndecidedShard } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
+import { CallCycle } from "./calls/call-cycle.ts";
 import { messageOf } from "../errors.ts";
 import type { Report } from "../log/report.ts";
 import type { FenceOptions } from "./fence.ts";
@@ -24,6 +25,12 @@ export interface ShardLinksOptions extends FenceOptions {
   readonly onAdmitted: (shards: number, newEpoch: boolean, shard: number | null) => void;
 }
 
+/** Of all shards together. */
+export interface LedgerFence extends FenceState {
+  /** Of each shard, whether it decides; empty where one Redis has them all, and they have one fate. */
+  readonly decides: readonly boolean[];
+}
+
 /**
  * The links to all shards. Where they are on one Redis they share one link, and are admitted together or not at all: what
  * is wrong with it is wrong for all of them. In a cluster each shard has its own, over its own connection, and decides or
@@ -34,6 +41,7 @@ export class ShardLinks {
   /** By shard; only one, where all share it. In a cluster none until the books have told how many shards there are. */
   readonly #links: RedisLink[] = [];
   readonly #isShared: boolean;
+  readonly #cycles: CallCycle[] = [];
   /** Why there is no link yet. */
   #reason = NOT_REACHED;
   readonly #outages: ShardOutages;
@@ -60,6 +68,12 @@ export class ShardLinks {
     }, bounds.settings_look_milliseconds);
   }
 
+  /** When a shard's commands are sent: those that have one Redis together. */
+  cycleOf(shard: number): CallCycle {
+    const place = this.#isShared ? 0 : shard;
+    return (this.#cycles[place] ??= new CallCycle());
+  }
+
   /** @param shard one of those that `onAdmitted` has told of */
   of(shard: number): RedisLink {
     const link = this.#links[this.#isShared ? 0 : shard];
@@ -71,11 +85,14 @@ export class ShardLinks {
   readiness(): Readiness {
     const [only, ...others] = this.#links;
     if (only === undefined) return { ready: false, reason: this.#reason };
-    if (others.length === 0) return only.readiness();
+    if (others.length === 0) {
+      const state = only.readiness();
+      return state.ready ? state : { ...state, ...this.#advice(0) };
+    }
     const undecided = this.undecided();
     if (undecided.length === 0) return { ready: true };
     if (undecided.length < this.#links.length) return { ready: true, undecided };
-    return { ready: false, reason: reasonOfAll(undecided) };
+    return { ready: false, reason: reasonOfAll(undecided), ...adviceOnAll(undecided) };
   }
 
   /** The shards that do not decide, where each has its own link. */
@@ -83,8 +100,13 @@ export class ShardLinks {
     if (this.#isShared) return [];
     return this.#links.flatMap((link, shard) => {
       const state = link.readiness();
-      return state.ready ? [] : [{ shard, reason: state.reason }];
+      return state.ready ? [] : [{ shard, reason: state.reason, ...this.#advice(shard) }];
     });
+  }
+
+  #advice(shard: number): { readonly advice?: string } {
+    const advice = this.#outages.adviceOn(shard);
+    return advice === null ? {} : { advice };
   }
 
   /** Why a request got no answer, for a person, where it is not known of which shard it is. */
@@ -98,12 +120,13 @@ export class ShardLinks {
     return null;
   }
 
-  get fence(): FenceState {
+  get fence(): LedgerFence {
     const fences = this.#links.map(({ fence }) => fence);
     return {
       isOpen: fences.length > 0 && fences.every(({ isOpen }) => isOpen),
       epoch: fences.find(({ epoch }) => epoch !== null)?.epoch ?? null,
       isRefused: fences.some(({ isRefused }) => isRefused),
+      decides: this.#isShared ? [] : this.#links.map((link) => link.readiness().ready),
     };
   }
 
@@ -174,4 +197,11 @@ function reasonOfAll(undecided: readonly UndecidedShard[]): string {
   const [only] = reasons;
   if (reasons.size === 1 && only !== undefined) return only;
   return undecided.map(({ shard, reason }) => `shard ${shard}: ${reason}`).join("; ");
+}
+
+function adviceOnAll(undecided: readonly UndecidedShard[]): { readonly advice?: string } {
+  const known = undecided.flatMap(({ shard, advice }) =>
+    advice === undefined ? [] : [`Shard ${shard}: ${advice}`],
+  );
+  return known.length === 0 ? {} : { advice: known.join(" ") };
 }

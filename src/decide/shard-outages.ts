@@ -22,7 +22,8 @@ export interface ShardOutagesOptions {
 
 /**
  * Lines about shards of a cluster that do not decide: one where it begins to be noticed, one where it is over, and an alarm
- * where it lasts for longer than a cluster takes to help itself.
+ * where it lasts for longer than a cluster takes to help itself. From then on it is also known what a person can do, as it is
+ * now.
  */
 export class ShardOutages {
   readonly #options: ShardOutagesOptions;
@@ -39,6 +40,11 @@ export class ShardOutages {
     }
   }
 
+  /** What a person can do about a shard, as a sentence; null before the alarm, or if nothing is known. */
+  adviceOn(shard: number): string | null {
+    return this.#outages.get(shard)?.advice ?? null;
+  }
+
   #goOn(shard: number, { hasDecided, reason }: ShardLook): void {
     const outage = this.#outages.get(shard) ?? new Outage();
     this.#outages.set(shard, outage);
@@ -47,16 +53,20 @@ export class ShardOutages {
       outage.isTold = true;
       this.#options.report(`shard ${shard} does not decide: ${reason}`, { shard, outage: "shard" });
     }
-    if (outage.isAlarmed || outage.milliseconds < bounds.shard_alarm_milliseconds) return;
-    outage.isAlarmed = true;
+    if (outage.milliseconds < outage.advisedNext) return;
+    outage.advisedNext = outage.milliseconds + bounds.shard_advice_milliseconds;
     outage.isTold = true;
-    this.#alarm(shard, outage, reason).catch(() => {});
+    this.#advise(shard, outage, reason).catch(() => {});
   }
 
-  async #alarm(shard: number, outage: Outage, reason: string): Promise<void> {
+  async #advise(shard: number, outage: Outage, reason: string): Promise<void> {
     const advice = await this.#options
       .advise(shard)
       .catch((error: unknown) => `The Redis Cluster cannot be asked (${messageOf(error)}): start its nodes.`);
+    outage.advice = advice;
+    // It may be over by now.
+    if (outage.isAlarmed || this.#outages.get(shard) !== outage) return;
+    outage.isAlarmed = true;
     const since = outage.since.toISOString();
     const line = `ALARM: shard ${shard} has not decided since ${since}: ${reason}.`;
     this.#options.alarm(advice === null ? line : `${line} ${advice}`, { shard, since, outage: "shard" });
@@ -77,6 +87,9 @@ class Outage {
   readonly #began = performance.now();
   isTold = false;
   isAlarmed = false;
+  advice: string | null = null;
+  /** At which age of it what a person can do is looked up next, in milliseconds. */
+  advisedNext: number = bounds.shard_alarm_milliseconds;
 
   get milliseconds(): number {
     return performance.now() - this.#began;

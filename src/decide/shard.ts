@@ -1,8 +1,6 @@
 import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
 import type { Account, AccountId, Micros } from "../ledger/account.ts";
-import { bearerOf, type Command } from "../ledger/command.ts";
-import { contentHash } from "../ledger/content-hash.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { LedgerUnavailable } from "../ledger/ledger.ts";
@@ -10,7 +8,16 @@ import type { EventId, Hold } from "../ledger/transaction.ts";
 import type { Tracing } from "../traces/tracing.ts";
 import { bounds } from "../bounds.ts";
 import { DecideMeasures } from "../metrics/hot-histogram.ts";
-import { CallQueue } from "./call-queue.ts";
+import {
+  argumentsOfCall,
+  countOf,
+  firstOf,
+  type PreparedCommand,
+  type Request,
+  weightOf,
+} from "./calls/call-arguments.ts";
+import type { CallCycle } from "./calls/call-cycle.ts";
+import { CallQueue } from "./calls/call-queue.ts";
 import {
   accountOfRow,
   type Answer,
@@ -18,11 +25,12 @@ import {
   newEvent,
   parseAnswer,
   parseHold,
-  type Prepared,
 } from "./function-codec.ts";
 import type { BatchFeed } from "./ports.ts";
-import { CallRefused } from "./call-errors.ts";
+import { CallRefused } from "./calls/call-errors.ts";
 import type { RedisLink } from "./redis-link.ts";
+import { parseTransitAnswer, type TransitAnswer } from "./transits/transit-answers.ts";
+import { type TransitCommand, transitArguments } from "./transits/transit-arguments.ts";
 
 /** An account and, if they were asked for, its latest entries, newest first, as of `readAt`. */
 export interface AccountSnapshot {
@@ -48,21 +56,9 @@ export interface ShardOptions {
   readonly tracing?: Tracing | null;
 }
 
-/** A command, with what it becomes for the function. */
-export interface PreparedCommand {
-  readonly command: Command;
-  readonly prepared: Prepared;
-}
-
-/** Commands that are decided as a whole; or a single one. */
-interface Request {
-  readonly commands: readonly PreparedCommand[];
-  readonly isGroup: boolean;
-}
-
 interface ReadRequest {
   /** As razonete_read names it. */
-  readonly what: "a" | "s" | "h" | "r" | "e";
+  readonly what: "a" | "s" | "h" | "r" | "e" | "o" | "y";
   readonly id: string;
 }
 
@@ -80,9 +76,12 @@ export class Shard {
   readonly #measures: DecideMeasures;
   readonly #tracing: Tracing | null;
   readonly #commands: CallQueue<Request, readonly Answer[]>;
+  /** They have calls of their own, sent together with those of commands, so that a batch of commands is what it is without them. */
+  readonly #transits: CallQueue<TransitCommand, TransitAnswer>;
   readonly #reads: CallQueue<ReadRequest, Reading>;
 
-  constructor(number: number, link: RedisLink, options: ShardOptions) {
+  /** @param cycle when what changes it is sent */
+  constructor(number: number, link: RedisLink, cycle: CallCycle, options: ShardOptions) {
     this.#number = number;
     this.#link = link;
     this.#feed = options.feed;
@@ -94,11 +93,15 @@ export class Shard {
       options.balancerResends ? "all" : "sent",
       mayCall,
       (requests) => this.#decide(requests),
-      ({ commands }) => {
-        let weight = 0;
-        for (const command of commands) weight += weightOf(command);
-        return weight;
-      },
+      weightOf,
+      cycle,
+    );
+    this.#transits = new CallQueue(
+      "sent",
+      mayCall,
+      (requests) => this.#askAll(requests),
+      (command) => (command.type === "prepare" ? 1 + command.postings.length : 2),
+      cycle,
     );
     this.#reads = new CallQueue("none", mayCall, (requests) => this.#read(requests));
   }
@@ -117,6 +120,42 @@ export class Shard {
    */
   submitAll(commands: readonly PreparedCommand[]): Promise<readonly Answer[]> {
     return this.#commands.submit({ commands, isGroup: true });
+  }
+
+  /**
+   * How a command was answered before, where it cannot be decided now; `null` if it is not known here.
+   *
+   * @throws LedgerUnavailable (as a rejection)
+   */
+  async recall({ command, prepared }: PreparedCommand): Promise<Answer | null> {
+    const args = [...this.#head(), ...argumentsOf(command, prepared)];
+    try {
+      const [, , text = ""] = await this.#recalled(args);
+      return text === "#" ? null : parseAnswer(text, command, this.#number);
+    } catch (error) {
+      throw new LedgerUnavailable("Redis does not tell what became of it", "none", { cause: error });
+    }
+  }
+
+  /** Waits while it cannot be called, but not for long. @throws LedgerUnavailable (as a rejection) */
+  async reachable(): Promise<void> {
+    if (this.#link.admission === null) await this.openSince("o", 1, 0);
+  }
+
+  /** What is asked for transactions across shards. @throws LedgerUnavailable (as a rejection) */
+  ask(command: TransitCommand): Promise<TransitAnswer> {
+    return this.#transits.submit(command);
+  }
+
+  /**
+   * Attempts whose parts here have been open since before that time (`o`), or those that were decided here before it,
+   * each with the shards of its parts (`y`). The oldest first.
+   *
+   * @throws LedgerUnavailable (as a rejection)
+   */
+  async openSince(what: "o" | "y", count: number, before: Micros) {
+    const { row, readAt } = await this.#reads.submit({ what, id: `${count} ${before}` });
+    return { members: row ?? [], readAt };
   }
 
   /** `null` if there is no such account. @throws LedgerUnavailable (as a rejection) */
@@ -153,7 +192,7 @@ export class Shard {
   }
 
   get idle(): boolean {
-    return this.#commands.idle && this.#reads.idle;
+    return this.#commands.idle && this.#transits.idle && this.#reads.idle;
   }
 
   /**
@@ -162,8 +201,11 @@ export class Shard {
    * @param newEpoch Redis does not remember commands of the epoch before: sending one again would apply it twice
    */
   wake(newEpoch: boolean): void {
-    if (newEpoch) this.#commands.abandonUnknown("Redis has begun a new epoch");
+    if (newEpoch)
+      for (const queue of [this.#commands, this.#transits])
+        queue.abandonUnknown("Redis has begun a new epoch");
     this.#commands.wake();
+    this.#transits.wake();
     this.#reads.wake();
   }
 
@@ -171,11 +213,13 @@ export class Shard {
   expire(now: number): void {
     const reason = this.#link.trouble;
     this.#commands.expire(now, reason);
+    this.#transits.expire(now, reason);
     this.#reads.expire(now, reason);
   }
 
   abandon(reason: string): void {
     this.#commands.abandon(reason);
+    this.#transits.abandon(reason);
     this.#reads.abandon(reason);
   }
 
@@ -191,17 +235,8 @@ export class Shard {
   }
 
   async #decide(requests: readonly Request[]): Promise<readonly (readonly Answer[] | LedgerUnavailable)[]> {
-    const commandArgs: string[] = [];
-    let count = 0;
-    for (const { commands, isGroup } of requests) {
-      count += commands.length;
-      if (isGroup) commandArgs.push(...groupBegins(commands));
-      for (const { command, prepared } of commands) commandArgs.push(...argumentsOf(command, prepared));
-      if (isGroup) commandArgs.push(...GROUP_ENDS);
-    }
-    const names = namesOf(requests);
-    if (names !== null) commandArgs.push(names);
-    this.#measures.commands.observe(count);
+    const commandArgs = argumentsOfCall(requests);
+    this.#measures.commands.observe(countOf(requests));
     for (;;) {
       const epoch = this.#link.admission?.epoch ?? "";
       const g = String(this.#link.latestG(this.#number));
@@ -246,15 +281,52 @@ export class Shard {
     return { answers, ended };
   }
 
+  async #askAll(
+    commands: readonly TransitCommand[],
+  ): Promise<readonly (TransitAnswer | LedgerUnavailable)[]> {
+    const own = commands.flatMap(transitArguments);
+    const names = commands.map((command) => (command.type === "prepare" ? (command.by ?? "-") : "-"));
+    if (names.some((name) => name !== "-")) own.push(names.join(" "));
+    for (;;) {
+      const head = this.#head();
+      let reply: unknown;
+      try {
+        reply = await this.#link.call("FCALL", "razonete_apply", this.#number, [...head, ...own]);
+      } catch (error) {
+        if (!(error instanceof CallRefused) || error.code !== "OOM") throw error;
+        return commands.map(() => new LedgerUnavailable(`Redis refuses it: ${error.message}`, "none"));
+      }
+      const { answers, ended } = this.#applied(head[0], applyReply.parse(reply));
+      // As in #decide.
+      if (ended > 0 && answers.length > 0 && answers.every((answer) => answer === "~")) continue;
+      return commands.map((command, index) => {
+        try {
+          return parseTransitAnswer(answers[index] ?? "", command);
+        } catch (error) {
+          return new LedgerUnavailable("Redis gave an answer that is none", "unknown", { cause: error });
+        }
+      });
+    }
+  }
+
+  /** What calls of razonete_apply begin with: epoch, what was seen, and when the outbox is full. */
+  #head(): [epoch: string, g: string, outboxMax: string] {
+    const g = this.#link.latestG(this.#number);
+    return [this.#link.admission?.epoch ?? "", String(g), String(this.#outboxBatchesMax)];
+  }
+
   /** Where Redis's memory is full: the outcomes of commands that were decided before; of the others, that none was. */
   async #recall(
     requests: readonly Request[],
     args: readonly string[],
     refusal: string,
   ): Promise<readonly (readonly Answer[] | LedgerUnavailable)[]> {
-    const reply = await this.#link.call("FCALL_RO", "razonete_recall", this.#number, args);
-    const [, , ...answers] = applyReply.parse(reply);
+    const [, , ...answers] = await this.#recalled(args);
     return this.#answersOf(requests, answers, `Redis refuses it: ${refusal}`);
+  }
+
+  async #recalled(args: readonly string[]): Promise<readonly string[]> {
+    return applyReply.parse(await this.#link.call("FCALL_RO", "razonete_recall", this.#number, args));
   }
 
   /** @param reason why a command was not decided, for a person */
@@ -295,39 +367,6 @@ export class Shard {
     return requests.map((_, index) => ({ row: rows[index] ?? null, readAt: Number(time) }));
   }
 }
-
-/** Of each request its first command, by which traces know the request. */
-function firstOf(requests: readonly Request[]): (Command | undefined)[] {
-  return requests.map(({ commands: [first] }) => first?.command);
-}
-
-/** What deciding it costs Redis, about, in transactions of the contest's route. */
-function weightOf({ command, prepared }: PreparedCommand): number {
-  if (prepared.type === "reversal") return 1 + prepared.postings.length;
-  if (command.type === "transact") return 1;
-  if (command.type === "transaction") return 1 + command.postings.length;
-  return command.type === "capture" ? 2 + (command.parts?.length ?? 1) : 2;
-}
-
-/** The names of the access keys that the commands came with, as razonete_apply takes them; `null` where none did. */
-function namesOf(requests: readonly Request[]): string | null {
-  if (requests.every(({ commands }) => commands.every(({ command }) => command.by === undefined)))
-    return null;
-  const names = requests.flatMap(({ commands, isGroup }) => {
-    const own = commands.map(({ command }) => command.by ?? "-");
-    if (!isGroup) return own;
-    return [bearerOf(commands.map(({ command }) => command))?.by ?? "-", ...own, "-"];
-  });
-  return names.join(" ");
-}
-
-/** With the key that stands for all of it, if there is one. */
-function groupBegins(commands: readonly PreparedCommand[]): readonly string[] {
-  const bearer = bearerOf(commands.map(({ command }) => command));
-  return bearer === null ? ["[", "", "", "", "", ""] : ["[", bearer.id, "", "", contentHash(bearer), ""];
-}
-
-const GROUP_ENDS = ["]", "", "", "", "", ""];
 
 const applyReply = z.array(z.string());
 const readReply = z.tuple([z.string()]).rest(z.array(z.string()).nullable());

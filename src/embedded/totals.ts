@@ -60,7 +60,7 @@ export function trialBalance(tables: Totals, since: Totals): LedgerTotals {
     .toSorted()
     .map((unit) => {
       const [a, b] = [tables.unit(unit), since.unit(unit)];
-      return { unit, balances: a.balances + b.balances, world: a.world + b.world };
+      return { unit, balances: a.balances + b.balances, world: a.world + b.world, inTransit: 0n };
     });
   return {
     accounts: tables.accounts + since.accounts,

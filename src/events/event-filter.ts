@@ -20,10 +20,18 @@ export function seesAll({ account, types, beginning }: EventFilter): boolean {
   return account === null && types === null && beginning === "";
 }
 
-/** The shards on which the events of a filter are: all events of an account are on its own. */
-export function shardsFor({ account }: EventFilter, shards: number): readonly number[] {
-  if (account !== null) return [shardOf(account, shards)];
-  return Array.from({ length: shards }, (_, shard) => shard);
+/**
+ * The shards on which the events of a filter are: all events of an account are on its own. Of a hold for it on another shard
+ * its own one tells what was paid.
+ */
+export function shardsFor(filter: EventFilter, shards: number): readonly number[] {
+  const only = shardOfFilter(filter, shards);
+  return only === null ? Array.from({ length: shards }, (_, shard) => shard) : [only];
+}
+
+/** The only one of them; `null` where it is not the only one. */
+export function shardOfFilter({ account }: EventFilter, shards: number): number | null {
+  return account === null ? null : shardOf(account, shards);
 }
 
 /** The same text for filters that let the same through. */

@@ -3,7 +3,7 @@ import { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { Log } from "../log/log.ts";
 import { HotHistogram, SECONDS } from "../metrics/hot-histogram.ts";
 import { type Cursor, formatCursor, startOf } from "./cursor.ts";
-import { seesAll, shardsFor, viewFor } from "./event-filter.ts";
+import { seesAll, shardOfFilter, shardsFor, viewFor } from "./event-filter.ts";
 import { EventReader } from "./event-reader.ts";
 import { EventReaders } from "./event-readers.ts";
 import type { RingChunk } from "./event-ring.ts";
@@ -278,16 +278,18 @@ export class EventHub implements EventSource {
 
   /** @returns `null` if there is nothing for the reader; then it is at the ring's end */
   #chunkOfRing(reader: EventReader): Uint8Array | null {
-    const { place } = reader;
-    const ring = this.#live?.ring;
-    if (place.in !== "ring" || ring === undefined) return null;
+    const { place, filter } = reader;
+    const live = this.#live;
+    if (place.in !== "ring" || live === null) return null;
     const name = `${place.number} ${reader.key}`;
     let chunk = this.#chunks.get(name);
     if (chunk === undefined) {
       const parts: Uint8Array[] = [];
       let bytes = 0;
-      const end = ring.read(place.number, place.cursor, ({ cursor, event, sse }) => {
-        const part = seesAll(reader.filter) ? sse : partFor(reader.filter, event, () => cursor);
+      const only = shardOfFilter(filter, live.shards);
+      const end = live.ring.read(place.number, place.cursor, ({ cursor, event, sse }) => {
+        if (only !== null && event.place.shard !== only) return true;
+        const part = seesAll(filter) ? sse : partFor(filter, event, () => cursor);
         if (part === null) return true;
         parts.push(part);
         bytes += part.length;
@@ -303,10 +305,14 @@ export class EventHub implements EventSource {
 
   /** @returns whether it took one */
   #takeFromRing(reader: EventReader, take: (event: PublicEvent, cursor: () => string) => boolean): boolean {
-    const { place } = reader;
-    const ring = this.#live?.ring;
-    if (place.in !== "ring" || ring === undefined) return false;
-    const end = ring.read(place.number, place.cursor, ({ event, cursor }) => take(event, () => cursor));
+    const { place, filter } = reader;
+    const live = this.#live;
+    if (place.in !== "ring" || live === null) return false;
+    const only = shardOfFilter(filter, live.shards);
+    const end = live.ring.read(place.number, place.cursor, ({ event, cursor }) => {
+      if (only !== null && event.place.shard !== only) return true;
+      return take(event, () => cursor);
+    });
     reader.moveTo({ in: "ring", ...end });
     return end.number > place.number;
   }

@@ -147,6 +147,48 @@ describe("what a key sees that is bound to a beginning", () => {
   });
 });
 
+describe("the events of a transaction across shards, one of each shard", () => {
+  const move = { from: "acme:a", to: "other:x", amount: 5 };
+  const more = { from: "acme:a", to: "acme:b", amount: 7 };
+  const at = (shard: number) => ({ id: `e${shard}-7-1-9`, place: { shard, g: 7, index: 1 }, time: TIME });
+  const made = { id: "t0-7-1-9", ...details, reverses: null, hold: null, time: TIME };
+  const payment = (shard: number, ...accounts: readonly string[]): PublicEvent => ({
+    ...at(shard),
+    type: "transaction.created",
+    transaction: { ...made, postings: [move, more] },
+    accounts: accounts.map(stateOf),
+  });
+
+  test("each touch the accounts of their own shard alone", () => {
+    expect(accountsOf(payment(0, "acme:a"))).toEqual(["acme:a"]);
+    expect(accountsOf(payment(1, "other:x"))).toEqual(["other:x"]);
+  });
+
+  test("are shown to a key where its own accounts are", () => {
+    const [home, other, third] = [payment(0, "acme:a"), payment(1, "other:x"), payment(2, "acme:b")];
+    expect(shownTo("other:", home)).toBeNull();
+    expect(shownTo("other:", third)).toBeNull();
+    expect(parsed(shownTo("other:", other) ?? "{}").data).toMatchObject({
+      id: "t0-7-1-9",
+      postings: [{ from: null, to: "other:x", amount: 5 }],
+      accounts: { "other:x": {} },
+    });
+    expect(shownTo(OWN, other)).toBeNull();
+    for (const event of [home, third]) expect(shownTo(OWN, event)).toContain('"id":"t0-7-1-9"');
+  });
+
+  test("a capture for another shard is shown to who is paid by that shard's event", () => {
+    const amounts = { amount: 9, captured: 5, expiresAt: TIME, time: TIME };
+    const hold = { id: "h0-1-1-1", state: "captured", from: "acme:a", to: "other:x", ...amounts } as const;
+    const captured = { ...hold, ...details, transaction: "t0-7-1-9" };
+    const event = { ...at(0), type: "hold.captured", hold: captured, postings: [move] } as const;
+    expect(shownTo("other:", { ...event, accounts: [stateOf("acme:a")] })).toBeNull();
+    expect(viewOf("other:", { ...event, accounts: [stateOf("acme:a"), stateOf("other:x")] })?.type).toBe(
+      "transaction.created",
+    );
+  });
+});
+
 test("all accounts of an event are told once, without the outside", () => {
   fc.assert(
     fc.property(events, (event) => {

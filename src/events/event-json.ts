@@ -50,6 +50,8 @@ export function viewOf(beginning: string, event: PublicEvent): EventView | null 
           json: withData(event, type, captureData(ownHold(beginning, event.hold), accounts, postings)),
         };
       }
+      // Of what is paid to another shard, that shard tells.
+      if (!event.accounts.some(({ id }) => isOwnAccount(beginning, id))) return null;
       if (!touchesOwn(beginning, event.postings)) return null;
       const { shard, g, index } = event.place;
       const { description, reference } = event.hold;

@@ -68,6 +68,11 @@ export class LiveEvents {
     return [...this.#position];
   }
 
+  /** How many there are. */
+  get shards(): number {
+    return this.#position.length;
+  }
+
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#retry);

@@ -31,7 +31,7 @@ export interface AccountEvent extends Common {
 export interface TransactionEvent extends Common {
   readonly type: "transaction.created";
   readonly transaction: Transaction;
-  /** All that it touches, as they stand after it. */
+  /** All of its shard that it touches, as they stand after it. */
   readonly accounts: readonly AccountState[];
 }
 
@@ -51,18 +51,14 @@ export interface CaptureEvent extends Common {
 
 export type PublicEvent = AccountEvent | TransactionEvent | HoldEvent | CaptureEvent;
 
-/** All accounts that it touches, each once, without the outside. */
+/**
+ * All accounts that it touches, each once, without the outside. Of a transaction across shards each shard has an event, which
+ * touches the accounts of that shard.
+ */
 export function accountsOf(event: PublicEvent): readonly AccountId[] {
   if ("account" in event) return [event.account.id];
   const accounts = new Set(event.accounts.map(({ id }) => id));
-  const postings =
-    event.type === "transaction.created"
-      ? event.transaction.postings
-      : "postings" in event
-        ? event.postings
-        : [];
-  const parties = postings.flatMap(({ from, to }) => [from, to]);
-  if ("hold" in event) parties.push(event.hold.from, event.hold.to);
-  for (const party of parties) if (party !== WORLD) accounts.add(party);
+  if ("hold" in event)
+    for (const party of [event.hold.from, event.hold.to]) if (party !== WORLD) accounts.add(party);
   return [...accounts];
 }

@@ -151,6 +151,38 @@ describe("events of a row of the journal", () => {
     expect(inOneRow[1]).toMatchObject({ hold: { ...as, state: "captured" } });
   });
 
+  test("of the parts of a transaction across shards tell those that are done, under the transaction's own id", async () => {
+    const attempt = "0-aaaaaaaaaaaaaaaaaaaaaa";
+    const postings = [{ ...move(9), fromSeq: 0, fromBalance: 0 }];
+    const part = { attempt, accounts: [state("b", 9)], sides: [{ outgoing: 0, incoming: 9, locks: 0 }] };
+    const rest = { postings, id: ID, reverses: null, ...DETAILS } as const;
+    const decided = { transaction: "t0-8-1-7", decidedAt: T + 7, hold: null };
+    const looked = [{ ...move(9), fromSeq: 0, fromBalance: 0, toSeq: 0, toBalance: 0 }];
+    const made = await new PublicEvents(journalOf([]).journal).of(
+      row(
+        6,
+        { type: "part", time: T + 8, ...part, ...rest },
+        { type: "finish", time: T + 9, ...part, ...rest, ...decided },
+        { type: "undo", time: T + 9, ...part },
+        // Of an account that only a condition names nothing is moved.
+        { type: "finish", time: T + 9, ...part, ...rest, ...decided, postings: looked },
+      ),
+    );
+    expect(made.map((one) => one?.id ?? null)).toEqual([null, "e2-6-1-9", null, null]);
+    const transaction = {
+      id: "t0-8-1-7",
+      postings: [{ from: "a", to: "b", amount: 9 }],
+      time: T + 7,
+      ...DETAILS,
+    };
+    expect(made[1]).toMatchObject({
+      type: "transaction.created",
+      time: T + 9,
+      transaction,
+      accounts: [{ id: "b", balance: 9 }],
+    });
+  });
+
   test("are a defect where a hold that ends, or an account, is not in the journal", async () => {
     const other = row(5, { ...hold, time: T + 2 });
     const end = { type: "expiry", time: T + 3, hold: "h2-5-0-1", account: state("a") } as const;

@@ -1,6 +1,8 @@
 import type { JournalSource } from "../events/journal-source.ts";
 import type { AccountId } from "../ledger/account.ts";
 import type { LedgerEvent } from "../ledger/event.ts";
+import { LedgerUnavailable } from "../ledger/ledger.ts";
+import { movesElsewhere } from "../ledger/event-results.ts";
 
 const REMEMBERED_MAX = 50_000;
 
@@ -14,20 +16,31 @@ export class AccountUnits {
     this.#journal = journal;
   }
 
-  /** Of all accounts whose balance the events of a row change. */
-  async of(events: readonly LedgerEvent[]): Promise<(account: AccountId) => string> {
+  /**
+   * Of all accounts whose balance the events of a row change.
+   *
+   * @param withOthers also of those of other shards, where their postings name any
+   * @throws LedgerUnavailable if the books of such a shard are behind, and do not have its account yet
+   */
+  async of(events: readonly LedgerEvent[], withOthers = false): Promise<(account: AccountId) => string> {
     const units = new Map<AccountId, string>();
     const unknown = new Set<AccountId>();
     for (const event of events) {
       if (event.type === "open") this.#remember(event.account, event.unit);
       if ("accounts" in event) for (const { id, unit } of event.accounts) units.set(id, unit);
-      if (event.type !== "entry") continue;
-      const { account } = event.entry;
-      const unit = this.#known.get(account);
-      if (unit === undefined) unknown.add(account);
-      else {
-        units.set(account, unit);
-        this.#remember(account, unit);
+      const named =
+        event.type === "entry"
+          ? [{ account: event.entry.account, unit: null }]
+          : withOthers
+            ? movesElsewhere(event)
+            : [];
+      for (const { account, unit: told } of named) {
+        const unit = told ?? this.#known.get(account);
+        if (unit === undefined) unknown.add(account);
+        else {
+          units.set(account, unit);
+          this.#remember(account, unit);
+        }
       }
     }
     if (unknown.size > 0)
@@ -37,7 +50,11 @@ export class AccountUnits {
       }
     return (account) => {
       const unit = units.get(account);
-      if (unit === undefined) throw new Error(`the ledger has no account ${account}`);
+      if (unit === undefined)
+        throw new LedgerUnavailable(
+          `the books do not have the account ${account} yet: try again in a moment`,
+          "none",
+        );
       return unit;
     };
   }

@@ -30,7 +30,8 @@ export interface Dialect {
 }
 
 /**
- * Each transaction with two lines for each of its postings, so that it is balanced whatever it is. Of holds nothing is told:
+ * Each transaction with two lines for each of its postings, so that it is balanced whatever it is; one across shards as
+ * its decision tells it, wherever the other shards are with it. Of holds nothing is told:
  * no money moves by them. What was before the export is one transaction of opening balances, so that the balances at the
  * end are the ledger's.
  */
@@ -50,7 +51,7 @@ export class PlainText implements ExportFormat {
 
   readonly past = async ({ shard, g, events: texts }: KeptRow, count: number): Promise<string> => {
     const events = texts.slice(0, count).map(parseEvent);
-    const unitOf = await this.#units.of(events);
+    const unitOf = await this.#units.of(events, true);
     let text = "";
     for (const [index, event] of events.entries()) {
       if (event.type === "open") text += this.#opened(event);
@@ -62,12 +63,16 @@ export class PlainText implements ExportFormat {
   readonly opening = (): Iterable<string> => this.#opening();
 
   *#opening(): Iterable<string> {
-    const { accounts, sums, time } = this.#before;
-    if (accounts.size === 0) return;
+    const { sums, time } = this.#before;
     const { openingAccount } = this.#dialect;
-    yield this.#dialect.title(dateOf(time), null);
-    for (const [id, { unit, balance: amount }] of accounts)
+    let isBegun = false;
+    for (const [id, { unit, balance: amount }] of this.#before.accounts()) {
+      if (amount === 0n) continue;
+      if (!isBegun) yield this.#dialect.title(dateOf(time), null);
+      isBegun = true;
       yield this.#dialect.posting({ account: this.#dialect.account(id), amount, unit });
+    }
+    if (!isBegun) return;
     for (const [unit, sum] of sums)
       if (sum !== 0n) yield this.#dialect.posting({ account: openingAccount, amount: -sum, unit });
     yield "\n";
@@ -75,7 +80,7 @@ export class PlainText implements ExportFormat {
 
   async row({ shard, g, events: texts }: KeptRow, from: number): Promise<string> {
     const events = texts.map(parseEvent);
-    const unitOf = await this.#units.of(events);
+    const unitOf = await this.#units.of(events, true);
     let text = "";
     for (const [index, event] of events.entries()) {
       if (index < from) continue;
@@ -91,7 +96,8 @@ export class PlainText implements ExportFormat {
   }
 
   #transaction(event: LedgerEvent, place: Place, unitOf: (account: AccountId) => string): string {
-    const transaction = transactionOf(event, place);
+    // Of one across shards its decision has all.
+    const transaction = event.type === "finish" ? null : transactionOf(event, place);
     if (transaction === null) return "";
     let text = this.#dialect.title(dateOf(transaction.time), transaction);
     for (const { from, to, amount } of transaction.postings) {

@@ -33,7 +33,7 @@ export const PROBLEMS = {
   "limit-exceeded": { status: 422, title: "The account does not have that much available" },
   "limit-too-low": { status: 422, title: "More than the new limit is used already" },
   "not-reversible": { status: 422, title: "A reversal is not reversed" },
-  "shards-apart": { status: 422, title: "The accounts are on several shards" },
+  "shards-apart": { status: 422, title: "The accounts of an atomic batch are on several shards" },
   "unit-mismatch": { status: 422, title: "The accounts have different units" },
   "idempotency-key-reused": { status: 422, title: "The Idempotency-Key was used for another request" },
   "too-many-requests": { status: 429, title: "There are too many requests" },

@@ -80,7 +80,8 @@ const PROBLEMS: Readonly<Record<Refusal, Problem>> = {
   },
   "shards-apart": {
     name: "shards-apart",
-    detail: "Nothing was changed: use accounts whose ids have the same {tag}, they are on one shard.",
+    detail:
+      "Nothing was changed: use accounts whose ids have the same {tag}, they are on one shard, or a batch that is not atomic.",
   },
 };
 

@@ -23,8 +23,11 @@ export const ROUTES: Routes = {
 
 function getReadiness({ readiness }: ServerContext): Response {
   const state = readiness();
-  if (!state.ready)
-    return toResponse({ name: "not-ready", detail: `Send requests to another instance: ${state.reason}.` });
+  if (!state.ready) {
+    const { reason, advice } = state;
+    const toDo = advice === undefined ? "" : ` ${advice}`;
+    return toResponse({ name: "not-ready", detail: `Send requests to another instance: ${reason}.${toDo}` });
+  }
   return healthy("ready", state.undecided);
 }
 

@@ -4,6 +4,7 @@ import type { EntryKind, KeptEntry, NamedId } from "../ledger/entry.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import type { BalanceAt, EntriesPage, LedgerTotals } from "../ledger/ledger.ts";
 import { eventId } from "../ledger/event-id.ts";
+import type { EventId } from "../ledger/transaction.ts";
 import type { Queryable } from "./postgres-client.ts";
 
 /** What is read of an entry. */
@@ -22,6 +23,8 @@ interface EntryRow {
   readonly decided_at: Micros | null;
   readonly counterparty: Party | null;
   readonly reference: string | null;
+  /** Where the entry was made by the end of a part. */
+  readonly transaction: EventId | null;
 }
 
 /** If the books do not have the account, or not yet, there are none. */
@@ -37,11 +40,17 @@ export async function readEntries(sql: Queryable, id: AccountId, page: EntriesPa
     SELECT a.seq AS kept_seq, to_json(e) AS entry
     FROM accounts AS a
     LEFT JOIN LATERAL (
-      SELECT account, seq, kind, value, balance, description, command AS id, time, shard, g, event, decided_at,
-        counterparty, reference
-      FROM entries
-      WHERE account = a.account ${within}
-      ORDER BY seq ${order === "asc" ? sql`ASC` : sql`DESC`} LIMIT ${count}
+      SELECT n.*, p.transaction
+      FROM (
+        SELECT account, seq, kind, value, balance, description, command AS id, time, shard, g, event, decided_at,
+          counterparty, reference
+        FROM entries
+        WHERE account = a.account ${within}
+        ORDER BY seq ${order === "asc" ? sql`ASC` : sql`DESC`} LIMIT ${count}
+      ) AS n
+      LEFT JOIN parts AS p
+        ON p.shard = n.shard AND p.ended_g = n.g AND p.ended_event = n.event AND p.state = 'finished'
+      ORDER BY n.seq ${order === "asc" ? sql`ASC` : sql`DESC`}
     ) AS e ON true
     WHERE a.account = ${id}`;
   const entries = rows.flatMap(({ entry }) => (entry === null ? [] : [keptEntry(entry)]));
@@ -49,9 +58,9 @@ export async function readEntries(sql: Queryable, id: AccountId, page: EntriesPa
 }
 
 function keptEntry(row: EntryRow): KeptEntry {
-  const { shard, g, event, decided_at: decidedAt, counterparty, ...entry } = row;
-  const transaction = eventId("t", shard, g, event, decidedAt ?? entry.time);
-  return { ...entry, counterparty: counterparty ?? WORLD, transaction };
+  const { shard, g, event, decided_at: decidedAt, counterparty, transaction, ...entry } = row;
+  const id = transaction ?? eventId("t", shard, g, event, decidedAt ?? entry.time);
+  return { ...entry, counterparty: counterparty ?? WORLD, transaction: id };
 }
 
 export async function readBalanceAt(sql: Queryable, id: AccountId, time: Micros): Promise<BalanceAt | null> {
@@ -71,8 +80,9 @@ export async function readBatch(sql: Queryable, shard: number, g: number): Promi
 }
 
 /**
- * All of one moment. What the outside has is what came into accounts and did not come from others, taken off: only where
- * what goes from account to account adds up to nothing is it what they have.
+ * All of one moment. What the outside has is what came into accounts and did not come from others, taken off. What is in
+ * transit is known apart from the accounts, so the three are 0 together only where what goes from account to account adds up
+ * to nothing but for that.
  */
 export async function readTotals(
   sql: Queryable,
@@ -85,24 +95,30 @@ export async function readTotals(
       transactions: number;
       balances: string;
       world: string;
+      in_transit: string;
     }[]
   >`
     SELECT t.*, coalesce(last.time, 0) AS last_time
     FROM (SELECT max(j.time) AS time FROM cursors AS c JOIN journal AS j ON j.shard = c.shard AND j.g = c.last_g) AS last
     LEFT JOIN (
-      SELECT unit, count(*) AS accounts, (sum(seq) - coalesce(sum(entries_more), 0))::bigint AS transactions,
-        sum(balance)::text AS balances, (coalesce(sum(from_others), 0) - sum(balance))::text AS world
-      FROM accounts GROUP BY unit
+      SELECT a.unit, a.accounts, a.transactions, a.balances, a.world, (-coalesce(s.amount, 0))::text AS in_transit
+      FROM (
+        SELECT unit, count(*) AS accounts, (sum(seq) - coalesce(sum(entries_more), 0))::bigint AS transactions,
+          sum(balance)::text AS balances, (coalesce(sum(from_others), 0) - sum(balance))::text AS world
+        FROM accounts GROUP BY unit
+      ) AS a
+      LEFT JOIN (SELECT unit, sum(amount) AS amount FROM from_shards GROUP BY unit) AS s ON s.unit = a.unit
     ) AS t ON true
     ORDER BY t.unit`;
   const units = rows.filter(({ unit }) => unit !== null);
   return {
     accounts: units.reduce((sum, { accounts }) => sum + accounts, 0),
     transactions: units.reduce((sum, { transactions }) => sum + transactions, 0),
-    units: units.map(({ unit, balances, world }) => ({
+    units: units.map(({ unit, balances, world, in_transit: inTransit }) => ({
       unit: unit ?? "",
       balances: BigInt(balances),
       world: BigInt(world),
+      inTransit: BigInt(inTransit),
     })),
     lastTime: rows[0]?.last_time ?? 0,
   };

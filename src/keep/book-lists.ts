@@ -160,7 +160,7 @@ async function byReference(
       CROSS JOIN LATERAL (
         SELECT DISTINCT ON (g, event) shard, g, event, coalesce(decided_at, time) AS time FROM entries
         WHERE reference = ${reference} AND shard = p.shard AND (g, event) < (p.g, p.event) AND g >= p.from_g
-          ${account === null ? sql`` : sql`AND account = ${account}`}
+          ${account === null ? notFinished(sql, sql`entries`) : sql`AND account = ${account}`}
           ${fromTime === null ? sql`` : sql`AND coalesce(decided_at, time) >= ${fromTime}`}
           ${beforeTime === null ? sql`` : sql`AND coalesce(decided_at, time) < ${beforeTime}`}
         ORDER BY g DESC, event DESC LIMIT ${count + 1}
@@ -170,6 +170,17 @@ async function byReference(
     JOIN journal AS j ON j.shard = q.shard AND j.g = q.g
     ORDER BY q.time DESC, q.shard DESC, q.g DESC, q.event DESC`;
   return listed(rows, count, (items) => formatReached(reachedAfter(reached, items)));
+}
+
+/**
+ * The condition that an entry was not made by the end of a part: a transaction across shards is in a list of several
+ * accounts where it was decided, once. That shard always has an entry of it.
+ */
+function notFinished(sql: Queryable, entry: Part) {
+  return sql`AND NOT EXISTS (
+    SELECT FROM parts AS f
+    WHERE f.shard = ${entry}.shard AND f.ended_g = ${entry}.g AND f.ended_event = ${entry}.event AND f.state = 'finished'
+  )`;
 }
 
 /** Of the accounts with one beginning. */
@@ -208,7 +219,7 @@ async function byAccounts(
           ${beforeTime === null ? sql`` : sql`AND coalesce(e.decided_at, e.time) < ${beforeTime}`}
           AND NOT EXISTS (
             SELECT FROM entries AS b WHERE b.account = e.account AND b.seq = e.seq - 1 AND b.g = e.g AND b.event = e.event
-          )
+          ) ${notFinished(sql, sql`e`)}
         ORDER BY e.seq DESC LIMIT ${count + 1}
       ) AS e
       ORDER BY e.time DESC, e.shard DESC, e.g DESC, e.event DESC LIMIT ${count + 1}

@@ -13,6 +13,8 @@ import type {
   TransactionFilter,
 } from "../ledger/ledger.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
+import type { AttemptId, PartEvent } from "../ledger/transit.ts";
+import { readEndOfPart } from "./transits/end-of-part.ts";
 import { bounds } from "../bounds.ts";
 import { readBalanceAt, readBatch, readEntries, readTotals } from "./book-entries.ts";
 import { listHolds, readHold } from "./book-holds.ts";
@@ -21,6 +23,7 @@ import { codeOf, type PoolOptions, connectPostgres, type Sql } from "./postgres-
 import { Divergence } from "./divergence.ts";
 import { readEndingHolds } from "./hold-changes.ts";
 import { netChanges } from "./net-changes.ts";
+import { endedAttempts, readEndingParts } from "./transits/ending-parts.ts";
 import { withTimeout } from "./query-timeout.ts";
 import { callKeepBatches } from "./call-keep-batches.ts";
 import { journalRows } from "./journal-rows.ts";
@@ -90,7 +93,12 @@ export class Books implements BooksReader {
   ): Promise<{ entries: number; end: JournalEnd } | null> {
     try {
       const ending = await this.#withTimeout(readEndingHolds(this.#sql, first.shard, batches));
-      const changes = netChanges(batches, ending);
+      // Nearly always there are none, and nothing is waited for.
+      const parts =
+        endedAttempts(batches).size === 0
+          ? undefined
+          : await this.#withTimeout(readEndingParts(this.#sql, first.shard, batches));
+      const changes = netChanges(batches, ending, parts);
       const rows = journalRows(batches, changes.times, hash);
       const end = rows.at(-1);
       assert(end !== undefined);
@@ -99,7 +107,7 @@ export class Books implements BooksReader {
       return row?.found === first.g - 1 ? { entries: changes.entries, end } : null;
     } catch (error) {
       if (!(error instanceof Divergence)) throw divergence(error, first) ?? error;
-      // Another one may have kept these batches meanwhile, so that holds that they end were not open any more.
+      // Another one may have kept these batches meanwhile, so that holds and parts that they end were not open any more.
       if ((await this.#readEnd(first.shard)).g !== first.g - 1) return null;
       throw error;
     }
@@ -167,6 +175,10 @@ export class Books implements BooksReader {
 
   batch(shard: number, g: number): Promise<readonly LedgerEvent[] | null> {
     return this.#withTimeout(readBatch(this.#sql, shard, g));
+  }
+
+  endOfPart(shard: number, attempt: AttemptId): Promise<PartEvent | null> {
+    return this.#withTimeout(readEndOfPart(this.#sql, shard, attempt));
   }
 
   hold(id: EventId): Promise<Hold | null> {

@@ -25,8 +25,9 @@ export function callKeepBatches(
 ): postgres.PendingQuery<{ found: number }[]> {
   const separators = separatorsFor(rows, changes);
   const separator = separators.charAt(0);
+  const { transits } = changes;
   return sql.unsafe<{ found: number }[]>(
-    KEEP_BATCHES,
+    transits === null ? KEEP_BATCHES : KEEP_TRANSITS,
     [
       range.shard,
       range.epoch,
@@ -35,12 +36,13 @@ export function callKeepBatches(
       hex(rows[0]?.previous ?? NO_HASH),
       rows.map((row) => journalFields(row).join(separator)).join(separator + separator),
       ...changesFor(separators, changes),
+      ...(transits === null ? [] : [JSON.stringify(transits)]),
     ],
     { prepare: true },
   );
 }
 
-/** Calls the SQL function add_changes (see the migration): the journal has the batches already. */
+/** Calls the SQL functions add_changes and add_transits (see the migrations): the journal has the batches already. */
 export async function callAddChanges(
   sql: Queryable,
   shard: number,
@@ -49,11 +51,16 @@ export async function callAddChanges(
 ): Promise<void> {
   const separators = separatorsFor(batches, changes);
   await sql.unsafe(ADD_CHANGES, [shard, ...changesFor(separators, changes)], { prepare: true });
+  if (changes.transits !== null)
+    await sql.unsafe(ADD_TRANSITS, [shard, JSON.stringify(changes.transits)], { prepare: true });
 }
 
 // Texts of their own, made once: put together anew for each call they took as much as all else here.
 const KEEP_BATCHES =
   "SELECT keep_batches($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb, $9, $10, $11, $12) AS found";
+const KEEP_TRANSITS =
+  "SELECT keep_transits($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb, $9, $10, $11, $12, $13::text::jsonb) AS found";
+const ADD_TRANSITS = "SELECT add_transits($1, $2::text::jsonb)";
 const ADD_CHANGES = "SELECT add_changes($1, $2, $3::text::jsonb, $4, $5, $6, $7)";
 
 /** The arguments of add_changes behind the shard. */

@@ -5,9 +5,10 @@ import books from "./migrations/005_books.sql" with { type: "text" };
 import accessKeys from "./migrations/006_access_keys.sql" with { type: "text" };
 import webhooks from "./migrations/007_webhooks.sql" with { type: "text" };
 import audits from "./migrations/008_audits.sql" with { type: "text" };
+import transits from "./migrations/009_transits.sql" with { type: "text" };
 
 /** In the order in which they are applied. Append only: a released migration is never changed. */
-export const MIGRATIONS: readonly string[] = [books, accessKeys, webhooks, audits];
+export const MIGRATIONS: readonly string[] = [books, accessKeys, webhooks, audits, transits];
 
 /** The first migration's. Versions before it had no journal, numbers for accounts, or no holds: they are not carried over. */
 const FIRST_VERSION = 5;

@@ -7,9 +7,11 @@ import { type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
 import { entriesOf, type Place } from "../ledger/event-results.ts";
 import { eventId } from "../ledger/event-id.ts";
 import type { EventId } from "../ledger/transaction.ts";
+import type { AttemptId, PartEvent } from "../ledger/transit.ts";
 import { type AccountStep, type ChangingEvent, isChange, type OpenHold, stepsOf } from "./account-steps.ts";
 import { Divergence } from "./divergence.ts";
 import { type HoldEnd, HoldChanges, type NewHold } from "./hold-changes.ts";
+import { PartChanges, type PreparedPart, type TransitChanges } from "./transits/part-changes.ts";
 
 /** The state that an account must have before the batches, and its state after them. */
 export interface AccountChange {
@@ -85,6 +87,8 @@ export interface NetChanges {
   readonly moved: readonly MovedEntry[];
   readonly holds: readonly NewHold[];
   readonly ends: readonly HoldEnd[];
+  /** `null`: none of the transactions is one across shards. */
+  readonly transits: TransitChanges | null;
   /** Each account once. */
   readonly changes: readonly AccountChange[];
   /** How many there are. */
@@ -98,13 +102,15 @@ export interface NetChanges {
  * follow from each other. Whether the first one follows from what the books have is checked by the books.
  *
  * @param openHolds the holds in the books that the batches end
+ * @param openParts as well, of transactions across shards
  * @throws Divergence if a text is not an event, or an event does not follow from the one before it
  */
 export function netChanges(
   batches: readonly Batch[],
   openHolds: ReadonlyMap<EventId, OpenHold> = new Map(),
+  openParts: ReadonlyMap<AttemptId, PreparedPart> = new Map(),
 ): NetChanges {
-  const collector = new Collector(openHolds);
+  const collector = new Collector(openHolds, openParts);
   const times = batches.map(({ shard, g, events }) => {
     let latest = 0;
     for (const [index, text] of events.entries()) {
@@ -123,6 +129,7 @@ type EntryEvent = Extract<ChangingEvent, { type: "entry" }>;
 class Collector {
   readonly #changes = new Map<AccountId, Change>();
   readonly #holds: HoldChanges;
+  readonly #parts: PartChanges;
   readonly #opened: Opened[] = [];
   readonly #details = new Map<AccountId, NewDetails>();
   readonly #newLimits: NewLimit[] = [];
@@ -130,8 +137,9 @@ class Collector {
   readonly #moved: MovedEntry[] = [];
   #entries = 0;
 
-  constructor(openHolds: ReadonlyMap<EventId, OpenHold>) {
+  constructor(openHolds: ReadonlyMap<EventId, OpenHold>, openParts: ReadonlyMap<AttemptId, PreparedPart>) {
     this.#holds = new HoldChanges(openHolds);
+    this.#parts = new PartChanges(openParts);
   }
 
   take(event: ChangingEvent, place: Place, text: string): void {
@@ -163,6 +171,7 @@ class Collector {
           const reversal = eventId("t", place.shard, place.g, place.index, time);
           this.#reversals.push({ reversed, reversal, time });
         }
+        this.#parts.decide(event, place);
         this.#move(event, place);
         break;
       case "hold":
@@ -170,6 +179,7 @@ class Collector {
         break;
       case "capture":
         this.#holds.end(event, place);
+        this.#parts.decide(event, place);
         this.#move(event, place);
         break;
       case "release":
@@ -177,10 +187,12 @@ class Collector {
         this.#holds.end(event, place);
         break;
       case "finish":
+        this.#takePart(event, place, text);
         this.#move(event, place);
         break;
       case "part":
       case "undo":
+        this.#takePart(event, place, text);
     }
   }
 
@@ -194,6 +206,7 @@ class Collector {
       moved: this.#moved,
       holds: [...holds],
       ends,
+      transits: this.#parts.changes,
       changes: [...this.#changes.values()],
       entries: this.#entries,
     };
@@ -233,6 +246,11 @@ class Collector {
     if (change === undefined) this.#changes.set(account, new Change(account, before, after));
     else if (isOpening || !change.isAt(before)) throw brokenChain(change, place, text);
     else change.moveTo(after);
+  }
+
+  #takePart(event: PartEvent, place: Place, text: string): void {
+    const fault = this.#parts.take(event, place);
+    if (fault !== null) throw misfit(place, text, fault);
   }
 
   /** The entries of the postings. */

@@ -2,8 +2,8 @@
 -- all of it. There need not be such roles: then nothing is granted.
 --
 -- razonete_api       reads the books, notes what it has seen answered (note_seen), and makes webhooks and watches
--- razonete_writer    reads them, but for access keys, notes the same, adds what was decided (keep_batches), and notes
---                    where that does not fit (note_divergence)
+-- razonete_writer    reads them, but for access keys, notes the same, adds what was decided (keep_batches, keep_transits),
+--                    and notes where that does not fit (note_divergence)
 -- razonete_dispatch  reads them, and carries webhooks and watches on; it alone may read the secrets of webhooks
 -- razonete_console   reads them
 --
@@ -15,7 +15,7 @@ DECLARE
   schema constant text := current_schema();
   books constant text[] := ARRAY[
     'access_keys', 'accounts', 'cursors', 'entries', 'holds', 'journal', 'limits', 'migrations', 'restores', 'reversals',
-    'system', 'audits', 'divergences'
+    'system', 'audits', 'divergences', 'parts', 'transits', 'from_shards'
   ];
   hooks constant text[] := ARRAY[
     'crossings', 'deliveries', 'hook_requests', 'watch_below', 'watch_position', 'watches', 'webhook_secrets', 'webhooks'
@@ -24,9 +24,10 @@ DECLARE
   relation text;
 BEGIN
   EXECUTE format('ALTER FUNCTION keep_batches SECURITY DEFINER SET search_path TO %I, pg_temp', schema);
+  EXECUTE format('ALTER FUNCTION keep_transits SECURITY DEFINER SET search_path TO %I, pg_temp', schema);
   EXECUTE format('ALTER FUNCTION note_seen SECURITY DEFINER SET search_path TO %I, pg_temp', schema);
   EXECUTE format('ALTER FUNCTION note_divergence SECURITY DEFINER SET search_path TO %I, pg_temp', schema);
-  REVOKE EXECUTE ON FUNCTION add_changes, keep_batches, note_divergence, note_seen FROM PUBLIC;
+  REVOKE EXECUTE ON FUNCTION add_changes, add_transits, keep_batches, keep_transits, note_divergence, note_seen FROM PUBLIC;
 
   FOREACH role IN ARRAY ARRAY['razonete_api', 'razonete_writer', 'razonete_dispatch', 'razonete_console'] LOOP
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role);
@@ -60,7 +61,7 @@ BEGIN
       EXECUTE format('GRANT EXECUTE ON FUNCTION note_seen TO %I', role);
     END IF;
     IF role = 'razonete_writer' THEN
-      EXECUTE format('GRANT EXECUTE ON FUNCTION keep_batches, note_divergence TO %I', role);
+      EXECUTE format('GRANT EXECUTE ON FUNCTION keep_batches, keep_transits, note_divergence TO %I', role);
     END IF;
   END LOOP;
 END

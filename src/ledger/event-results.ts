@@ -1,4 +1,4 @@
-import { type AccountId, type AccountState, type Micros, WORLD } from "./account.ts";
+import { type AccountId, type AccountState, type Micros, type Party, WORLD } from "./account.ts";
 import type { KeptEntry } from "./entry.ts";
 import type { LedgerEvent } from "./event.ts";
 import { eventId, type EventPlace } from "./event-id.ts";
@@ -129,6 +129,25 @@ export function entriesOf(event: LedgerEvent, place: Place): KeptEntry[] {
       });
   }
   return entries;
+}
+
+/** What the decision of a transaction across shards moves on an account of another shard. */
+interface MoveElsewhere {
+  readonly account: AccountId;
+  /** Under 0 where it goes out. */
+  readonly amount: number;
+  /** `null`: the event does not tell it. */
+  readonly unit: string | null;
+}
+
+export function movesElsewhere(event: LedgerEvent): readonly MoveElsewhere[] {
+  if ((event.type !== "transaction" && event.type !== "capture") || event.across === undefined) return [];
+  const units = new Map<Party, string>(event.accounts.map(({ id, unit }) => [id, unit]));
+  const isHere = (party: Party): boolean => party === WORLD || units.has(party);
+  return event.postings.flatMap(({ from, to, amount }) => [
+    ...(isHere(from) ? [] : [{ account: from, amount: -amount, unit: units.get(to) ?? null }]),
+    ...(isHere(to) ? [] : [{ account: to, amount, unit: units.get(from) ?? null }]),
+  ]);
 }
 
 /** The times of an account's entries in one event are one microsecond apart. */

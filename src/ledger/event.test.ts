@@ -116,6 +116,20 @@ const events: readonly (readonly [string, LedgerEvent])[] = [
     },
   ],
   [
+    'p 9 h0-1-2-3 1 1 1 {x}:y 40 7 -40 0 0 1 100 -40 0 7 9 BRL/2 open 3 key:k hash {"across":{"attempt":"0-ab","shards":[1]}}',
+    {
+      type: "capture",
+      time: 9,
+      hold: "h0-1-2-3",
+      postings: [{ ...posting, toSeq: 0, toBalance: 0 }],
+      accounts: [one],
+      id: "key:k",
+      content: "hash",
+      ...noDetails,
+      across: { attempt: "0-ab", shards: [1] },
+    },
+  ],
+  [
     'q 9 0-ab 1 1 1 {x}:y 40 0 0 0 0 {x}:y 0 40 5 1 9 BRL/2 frozen 3 0 40 1 shop/key:k {"reference":"r"}',
     {
       type: "part",

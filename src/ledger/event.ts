@@ -158,7 +158,7 @@ export function formatEvent(event: LedgerEvent): string {
       const { time, hold, id, content } = event;
       const fields = ["p", time, hold];
       pushMoves(fields, event);
-      fields.push(id, content ?? NONE, formatDetails(event, null));
+      fields.push(id, content ?? NONE, formatDetails(event, null, event.across));
       return fields.join(" ");
     }
     case "release": {

@@ -100,24 +100,37 @@ export interface Listed<Item> {
 }
 
 /** The trial balance, as the books have it. */
+export interface UnitTotals {
+  readonly unit: string;
+  readonly balances: bigint;
+  readonly world: bigint;
+  /**
+   * What transactions across shards have taken from accounts and not yet brought to others; under 0 where it has come
+   * before it was taken, as the books of each shard go on at their own pace.
+   */
+  readonly inTransit: bigint;
+}
+
 export interface LedgerTotals {
   readonly accounts: number;
   readonly transactions: number;
-  /** `balances` and `world` are 0 together. */
-  readonly units: readonly { readonly unit: string; readonly balances: bigint; readonly world: bigint }[];
+  /** Of each unit all balances, what the outside has, and what is in transit: 0 together. */
+  readonly units: readonly UnitTotals[];
   /** How long ago the newest decision was made that is not in it; 0 if it has all. */
   readonly lagMilliseconds: number;
 }
 
 export type Readiness =
   | { readonly ready: true; readonly undecided?: readonly UndecidedShard[] }
-  | { readonly ready: false; readonly reason: string };
+  | { readonly ready: false; readonly reason: string; readonly advice?: string };
 
 /** A shard of a cluster that decides nothing now, while others do. */
 export interface UndecidedShard {
   readonly shard: number;
   /** For a person. */
   readonly reason: string;
+  /** What a person is to do, where the cluster has had time to help itself, and has not; with the command, if there is one. */
+  readonly advice?: string;
 }
 
 /**

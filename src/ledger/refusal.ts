@@ -19,7 +19,7 @@
  * 15. `metadata-too-large`: it would be, together with what there is.
  * 16. `limit-too-low`: the balance, less what is held, is already below -(new limit).
  * 17. `account-not-empty`: an account with a balance or open holds is not closed.
- * 18. `shards-apart`: the accounts are on several shards.
+ * 18. `shards-apart`: the accounts of an atomic batch are on several shards.
  *
  * A refused command changes nothing. All refusals but the first are remembered under the command's id, like any outcome.
  */

@@ -1,11 +1,11 @@
-import type { FenceState } from "../decide/redis-link.ts";
+import type { LedgerFence } from "../decide/shard-links.ts";
 import type { Readiness } from "../ledger/ledger.ts";
 import type { BooksLook } from "./books-look.ts";
 import type { RedisLook, ShardState } from "./redis-look.ts";
 import { type Metrics, one, type Sample } from "./registry.ts";
 
 export interface ApiSources {
-  readonly ledger: { readonly fence: FenceState };
+  readonly ledger: { readonly fence: LedgerFence };
   readonly readiness: () => Readiness;
   readonly redis: Pick<RedisLook, "shards">;
   readonly books: Pick<BooksLook, "cursors">;
@@ -28,6 +28,12 @@ export function addApi(metrics: Metrics, sources: ApiSources): void {
     const { epoch } = ledger.fence;
     return epoch === null ? [] : [{ value: 1, labels: { epoch } }];
   });
+  metrics.add(
+    "gauge",
+    "shard_decides",
+    "Of each shard of a Redis Cluster, whether it decides for this API: 1 or 0.",
+    () => ledger.fence.decides.map((decides, shard) => ({ value: decides ? 1 : 0, labels: { shard } })),
+  );
   metrics.add("gauge", "redis_refuses", "Whether Redis refuses what would be new: 1 or 0.", () =>
     one(ledger.fence.isRefused ? 1 : 0),
   );
@@ -98,6 +104,18 @@ export function addApi(metrics: Metrics, sources: ApiSources): void {
     "holds_overdue",
     "Holds that are open though their time has been over for more than 5 s; at most 1,000 a shard.",
     sum(({ holdsOverdue }) => holdsOverdue),
+  );
+  metrics.add(
+    "gauge",
+    "parts_open",
+    "Parts of transactions across shards that are neither done nor undone yet.",
+    each(({ partsOpen }) => partsOpen),
+  );
+  metrics.add(
+    "gauge",
+    "parts_oldest_seconds",
+    "The age of the oldest of them; 0 if there is none.",
+    each(({ oldestPart }) => (oldestPart === null ? 0 : Math.max(0, Date.now() / 1000 - oldestPart / 1e6))),
   );
   metrics.add(
     "gauge",

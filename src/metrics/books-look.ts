@@ -10,7 +10,7 @@ export interface CursorState {
 
 export interface UnitSum {
   readonly unit: string;
-  /** All balances and the outside together: 0. */
+  /** All balances, the outside, and what is in transit together: 0. */
   readonly sum: number;
 }
 
@@ -38,7 +38,10 @@ export class BooksLook {
   /** Reads every account. */
   unitSums(): Promise<readonly UnitSum[]> {
     return this.#connected()<UnitSum[]>`
-      SELECT unit, coalesce(sum(from_others), 0)::float8 AS sum FROM accounts GROUP BY unit ORDER BY unit`;
+      SELECT a.unit, (a.amount - coalesce(s.amount, 0))::float8 AS sum
+      FROM (SELECT unit, coalesce(sum(from_others), 0) AS amount FROM accounts GROUP BY unit) AS a
+      LEFT JOIN (SELECT unit, sum(amount) AS amount FROM from_shards GROUP BY unit) AS s ON s.unit = a.unit
+      ORDER BY a.unit`;
   }
 
   /** `null`: there was none. */

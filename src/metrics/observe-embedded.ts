@@ -63,11 +63,15 @@ export function observeEmbedded(observed: EmbeddedObservation): Metrics {
     },
   );
   const totals = metrics.share(keptFor(() => ledger.totals(), bounds.unit_sum_look_milliseconds));
-  metrics.add("gauge", "unit_imbalance", "All balances of a unit and the outside together: 0.", async () =>
-    ((await totals())?.units ?? []).map(({ unit, balances, world }) => ({
-      value: Number(balances + world),
-      labels: { unit },
-    })),
+  metrics.add(
+    "gauge",
+    "unit_imbalance",
+    "All balances of a unit, the outside, and what is in transit: 0.",
+    async () =>
+      ((await totals())?.units ?? []).map(({ unit, balances, world, inTransit }) => ({
+        value: Number(balances + world + inTransit),
+        labels: { unit },
+      })),
   );
   const audit = metrics.share(async () => lastAuditOf(dataFile));
   metrics.add(

@@ -56,8 +56,12 @@ export function observeWriter(address: TcpAddress, observed: WriterObservation):
 function addBooks(metrics: Metrics, books: BooksLook, isActive: () => boolean): void {
   const sums = metrics.share(keptFor(() => books.unitSums(), bounds.unit_sum_look_milliseconds));
   const audit = metrics.share(() => books.lastAudit());
-  metrics.add("gauge", "unit_imbalance", "All balances of a unit and the outside together: 0.", async () =>
-    isActive() ? ((await sums()) ?? []).map(({ unit, sum }) => ({ value: sum, labels: { unit } })) : [],
+  metrics.add(
+    "gauge",
+    "unit_imbalance",
+    "All balances of a unit, the outside, and what is in transit: 0.",
+    async () =>
+      isActive() ? ((await sums()) ?? []).map(({ unit, sum }) => ({ value: sum, labels: { unit } })) : [],
   );
   metrics.add(
     "gauge",

@@ -20,6 +20,10 @@ export interface ShardState {
   readonly holdsOpen: number;
   /** Of those whose time is over, and which are open all the same: up to 1,000. */
   readonly holdsOverdue: number;
+  /** Parts of transactions across shards that are neither done nor undone yet. */
+  readonly partsOpen: number;
+  /** When the oldest of them was prepared; `null` if there is none. */
+  readonly oldestPart: Micros | null;
 }
 
 /** A shard, and how many shards there are. */
@@ -36,6 +40,9 @@ const statusReply = z.tuple(
 
 /** Who looks waits for a second in all, also where one shard of several does not answer. */
 const SHARD_MILLISECONDS = 700;
+
+/** A member with its score, or nothing. */
+const oldestScore = z.union([z.tuple([z.string(), z.coerce.number()]), z.tuple([])]);
 
 const OVERDUE_MAX = 1_000;
 /** The writer ends those that are due once a second. What is late by less than this is not overdue. */
@@ -87,11 +94,14 @@ export class RedisLook {
     await reachNode(redis, SHARD_MILLISECONDS);
     const due = String(Date.now() * 1000 - OVERDUE_MICROS);
     const expiries = `razonete:{${shard}}:expiries`;
-    const [status, [oldest], open, overdue] = await Promise.all([
+    const parts = `razonete:{${shard}}:parts`;
+    const [status, [oldest], open, overdue, partsOpen, oldestPart] = await Promise.all([
       redis.sendCommand(["FCALL_RO", "razonete_status", "1", headKey(shard)]),
       readOutbox(redis, shard, 0, 1),
       redis.sendCommand(["ZCARD", expiries]),
       redis.sendCommand(["ZRANGE", expiries, "-inf", due, "BYSCORE", "LIMIT", "0", String(OVERDUE_MAX)]),
+      redis.sendCommand(["ZCARD", parts]),
+      redis.sendCommand(["ZRANGE", parts, "0", "0", "WITHSCORES"]),
     ]);
     const [epoch, , count, g, outbox, , lost] = statusReply.parse(status);
     const state = {
@@ -103,6 +113,8 @@ export class RedisLook {
       isLost: lost !== "",
       holdsOpen: Number(open),
       holdsOverdue: z.array(z.unknown()).parse(overdue).length,
+      partsOpen: Number(partsOpen),
+      oldestPart: oldestScore.parse(oldestPart)[1] ?? null,
     };
     return { state, count };
   }

@@ -9,6 +9,7 @@ import { Divergence } from "../keep/divergence.ts";
 import { readEndingHolds } from "../keep/hold-changes.ts";
 import { MIGRATIONS } from "../keep/migrate.ts";
 import { netChanges } from "../keep/net-changes.ts";
+import { readEndingParts } from "../keep/transits/ending-parts.ts";
 import {
   codeOf,
   connectPostgres,
@@ -43,6 +44,9 @@ const TABLES = [
   { table: "entries", key: "account, seq", of: "account" },
   { table: "holds", key: "shard, g, event", of: "coalesce(old.account, made.account)" },
   { table: "reversals", key: "reversed", of: "reversed" },
+  { table: "parts", key: "shard, g, event", of: "coalesce(old.attempt, made.attempt)" },
+  { table: "transits", key: "attempt", of: "attempt" },
+  { table: "from_shards", key: "shard, unit", of: "unit" },
 ] as const;
 
 const LOCK_NOT_AVAILABLE = "55P03";
@@ -182,7 +186,9 @@ async function addEvents(
     const to = rows.at(-1)?.g;
     if (to === undefined) return;
     const batches = rows.map((row) => ({ epoch: "", shard, ...row }));
-    const changes = netChanges(batches, await readEndingHolds(sql, shard, batches));
+    const holds = await readEndingHolds(sql, shard, batches);
+    const parts = await readEndingParts(sql, shard, batches, `${schema}.journal`);
+    const changes = netChanges(batches, holds, parts);
     await callAddChanges(sql, shard, batches, changes);
     await sql.unsafe(
       `INSERT INTO entries (

@@ -8,7 +8,8 @@ export interface RebuildReport {
 }
 
 export interface TableChanges {
-  readonly table: "accounts" | "limits" | "entries" | "holds" | "reversals";
+  readonly table:
+    "accounts" | "limits" | "entries" | "holds" | "reversals" | "parts" | "transits" | "from_shards";
   /** Rows that the journal makes. */
   readonly rows: number;
   readonly differing: number;
@@ -18,7 +19,7 @@ export interface TableChanges {
 
 /** A row before and after; `null`: there is none. */
 export interface RowChange {
-  /** Of `reversals` the transaction that was taken back. */
+  /** Of `reversals` the transaction that was taken back; of `parts` and `transits` the attempt; of `from_shards` the unit. */
   readonly account: string;
   readonly before: string | null;
   readonly after: string | null;
@@ -34,6 +35,9 @@ const ROW_OF: Readonly<Record<TableChanges["table"], string>> = {
   entries: "account",
   holds: "account",
   reversals: "transaction",
+  parts: "attempt",
+  transits: "attempt",
+  from_shards: "unit",
 };
 
 /** What changes, for a person. */

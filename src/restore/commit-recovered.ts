@@ -7,16 +7,27 @@ import { isChange } from "../keep/account-steps.ts";
 import { readEndingHolds } from "../keep/hold-changes.ts";
 import type { Sql, Transaction } from "../keep/postgres-client.ts";
 import { netChanges } from "../keep/net-changes.ts";
+import { readEndingParts } from "../keep/transits/ending-parts.ts";
+import { splitRow } from "../keep/transits/in-transit.ts";
+import { accountsMoved } from "../keep/transits/lost-sides.ts";
 import { missingEvents } from "../keep/missing-events.ts";
 import { callKeepBatches } from "../keep/call-keep-batches.ts";
 import { journalRows } from "../keep/journal-rows.ts";
 import type { Account, AccountId } from "../ledger/account.ts";
 import { texts } from "../keep/pg-array.ts";
 import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import type { EventId } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
 import type { Diagnosis, ShardDiagnosis } from "./diagnose.ts";
 import { scanKeys } from "../decide/scan-keys.ts";
-import type { MissingOfAccount, RestoredShard, RestoreReport, UnknownEpoch } from "./restore-report.ts";
+import { homesOf, prepareAnew, readLostDecisions, readLostParts } from "./lost-parts.ts";
+import type {
+  LostTransit,
+  MissingOfAccount,
+  RestoredShard,
+  RestoreReport,
+  UnknownEpoch,
+} from "./restore-report.ts";
 import {
   accountsIn,
   batchesIn,
@@ -69,6 +80,7 @@ async function commitAll(
   const [unchanged] = await sql`SELECT FROM system WHERE epoch = ${epoch}`;
   if (unchanged === undefined) throw new StartError("another restore was here: run razonete restore again.");
 
+  const homes = await homesInSources(sql, diagnosis);
   const shards: RestoredShard[] = [];
   const batches: { shard: number; from: number; to: number }[] = [];
   const unknown: UnknownEpoch[] = [];
@@ -80,12 +92,13 @@ async function commitAll(
       ...shardDiagnosis,
       epoch,
       lastG: keptG,
-      knownG: Math.max(shardDiagnosis.knownG, keptG, seenG),
+      knownG: Math.max(shardDiagnosis.knownG, keptG, seenG, homes.get(shard) ?? 0),
     };
     const batchesFound = batchesIn(sources);
     const recovered = recoverBatches(sources, {
       accounts: await accountsInBooks(sql, accountsIn(batchesFound)),
       openHolds: await readEndingHolds(sql, shard, batchesFound),
+      openParts: await readEndingParts(sql, shard, batchesFound),
     });
     await commitShard(sql, recovered, { shard, epoch, lastG: keptG });
     const { fromOutbox, fromFeed, holes, missing } = recovered;
@@ -109,12 +122,13 @@ async function commitAll(
     }
   }
 
+  const transits = await commitLostParts(sql, epoch, shards);
   const accounts = await missingOf(sql, latestKnown);
   const report: RestoreReport = {
     type: "restored",
     epoch: epochAfter,
     shards,
-    missing: { batches, accounts },
+    missing: { batches, accounts, transits },
     unknown,
   };
   await sql`UPDATE cursors SET seen_g = 0`;
@@ -123,6 +137,53 @@ async function commitAll(
     INSERT INTO restores (epoch_before, epoch_after, report)
     VALUES (${epoch}, ${epochAfter}, ${JSON.stringify(report)}::text::jsonb)`;
   return report;
+}
+
+/** How far each shard must have been, by what others have finished of its decisions. */
+async function homesInSources(sql: Transaction, { shards }: Diagnosis): Promise<ReadonlyMap<number, number>> {
+  const kept = await sql<{ transaction: EventId }[]>`
+    SELECT transaction FROM parts AS p
+    WHERE p.state = 'finished' AND NOT EXISTS (SELECT FROM transits AS t WHERE t.attempt = p.attempt)`;
+  const transactions = kept.map(({ transaction }) => transaction);
+  for (const { outbox, feed } of shards) {
+    for (const events of [...outbox.values(), ...feed.values()])
+      for (const text of events) if (text.startsWith("f ")) transactions.push(text.split(" ", 4)[3] ?? "");
+  }
+  return homesOf(transactions);
+}
+
+/**
+ * Prepares lost parts anew, each in a batch of its own behind all that its shard had; what cannot be is returned.
+ *
+ * @param shards their `lastG` rises with it
+ */
+async function commitLostParts(
+  sql: Transaction,
+  epoch: string,
+  shards: RestoredShard[],
+): Promise<LostTransit[]> {
+  const lost: LostTransit[] = await readLostDecisions(sql, shards.length);
+  for (const part of await readLostParts(sql)) {
+    const { attempt, transaction, shard, decision } = part;
+    const accounts = accountsMoved(decision.postings, shard, shards.length);
+    const own = shards.find((one) => one.shard === shard);
+    // Where it was only about a condition, nothing is missing.
+    if (own === undefined || accounts.length === 0) continue;
+    const [end] = await sql<{ time: number }[]>`
+      SELECT max(time) AS time FROM (
+        SELECT time FROM journal WHERE shard = ${shard} ORDER BY g DESC LIMIT ${bounds.restore_compared_batches}
+      ) AS latest`;
+    const now = Math.max(Date.now() * 1000, end?.time ?? 0);
+    const event = await prepareAnew(sql, part, shards.length, now);
+    if (event === null) {
+      lost.push({ attempt, transaction, shard, accounts });
+      continue;
+    }
+    const batch = { epoch, shard, g: own.lastG + 1, events: [formatEvent(event)] };
+    await commitShard(sql, { batches: [batch], holes: [] }, { shard, epoch, lastG: own.lastG });
+    shards[shards.indexOf(own)] = { ...own, lastG: batch.g };
+  }
+  return lost;
 }
 
 /** Events in the feed of batches that were displaced: the books have kept other batches under their numbers. */
@@ -148,7 +209,7 @@ function isUnexplained({ head, outbox }: ShardDiagnosis, keptG: number, explaine
 
 async function commitShard(
   sql: Transaction,
-  { batches, holes }: RecoveredBatches,
+  { batches, holes }: Pick<RecoveredBatches, "batches" | "holes">,
   { shard, epoch, lastG }: { shard: number; epoch: string; lastG: number },
 ): Promise<void> {
   const [end] = await sql<{ hash: Uint8Array }[]>`
@@ -161,7 +222,8 @@ async function commitShard(
   let cursor = lastG;
   const now = Date.now() * 1000;
   const keep = async (chunk: readonly Batch[], to: number): Promise<void> => {
-    const changes = netChanges(chunk, await readEndingHolds(sql, shard, chunk));
+    const holds = await readEndingHolds(sql, shard, chunk);
+    const changes = netChanges(chunk, holds, await readEndingParts(sql, shard, chunk));
     // A batch of which no event could be kept has no time of its own.
     const times = changes.times.map((time) => time || now);
     const rows = journalRows(chunk, times, hash);
@@ -236,7 +298,7 @@ async function compareWithRedis(
 /** `null` if there is none, or something that cannot be read. */
 function accountOrNull(id: AccountId, row: string | null): Account | null {
   try {
-    return row === null ? null : accountOfRow(id, row, "");
+    return row === null ? null : accountOfRow(id, splitRow(row)[0], "");
   } catch {
     return null;
   }

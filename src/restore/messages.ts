@@ -87,10 +87,10 @@ function unknownLines(unknown: readonly UnknownEpoch[]): string[] {
 
 /** @param report of a restore that an earlier version has begun it has nothing of unknown epochs */
 function missingLines({
-  missing: { batches, accounts },
+  missing: { batches, accounts, transits = [] },
   unknown = [],
 }: Pick<RestoreReport, "missing"> & Partial<Pick<RestoreReport, "unknown">>): string[] {
-  if (batches.length === 0 && accounts.length === 0 && unknown.length === 0)
+  if (batches.length + accounts.length + transits.length + unknown.length === 0)
     return ["Nothing that was answered is known to be missing."];
   const lost = batches.reduce((sum, { from, to }) => sum + to - from + 1, 0);
   return [
@@ -113,6 +113,15 @@ function missingLines({
       accounts.map(
         ({ account, seq, balance, knownSeq, knownBalance }) =>
           `    account ${account}: it stands at seq ${seq} with balance ${balance}; known is seq ${knownSeq} with balance ${knownBalance}`,
+      ),
+    ),
+    ...(transits.length === 0
+      ? []
+      : [`  of ${transits.length} transactions across shards one side; what they move stays in transit:`]),
+    ...truncated(
+      transits.map(
+        ({ transaction, shard, accounts: of }) =>
+          `    transaction ${transaction}: shard ${shard} has lost what it moves of ${of.join(", ")}`,
       ),
     ),
   ];

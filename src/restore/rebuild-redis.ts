@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { type Account, type AccountId, WORLD } from "../ledger/account.ts";
-import { shardOf } from "../ledger/account-id.ts";
 import { formatHold, rememberedOf } from "../decide/function-codec.ts";
-import type { Commands, RedisNodes, ShardNode } from "../decide/nodes/redis-nodes.ts";
+import type { Commands, RedisNodes } from "../decide/nodes/redis-nodes.ts";
 import { headKey, setKeyHours } from "../decide/redis-client.ts";
 import { isClientKey } from "../ledger/command.ts";
 import { contentHash } from "../ledger/content-hash.ts";
@@ -22,9 +21,12 @@ import { placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId } from "../ledger/transaction.ts";
 import { holdColumns, type HoldRow, keptHold } from "../keep/book-holds.ts";
 import type { Sql } from "../keep/postgres-client.ts";
+import type { InTransit } from "../keep/transits/in-transit.ts";
 import { bounds } from "../bounds.ts";
 import { loadFunctions } from "../keep/redis/fill-redis.ts";
 import { scanKeys } from "../decide/scan-keys.ts";
+import { Loader } from "./loader.ts";
+import { loadTransits } from "./load-transits.ts";
 import type { System } from "./diagnose.ts";
 
 /** Ids of requests of this period are loaded: it is longer than a request is ever sent again. */
@@ -47,14 +49,15 @@ export async function emptyRedis(nodes: RedisNodes): Promise<void> {
 }
 
 /**
- * Loads Redis from the books: accounts, statements, holds, reversals, and the ids of commands that may be sent again. The
+ * Loads Redis from the books: accounts, statements, holds, reversals, open parts of transactions across shards with what was
+ * decided of them, and the ids of commands that may be sent again. The
  * heads are created last: until then nobody is answered. Rejects if a connection was lost meanwhile: a shard may have
  * another primary then, which lacks some of what the one before was given.
  */
 export async function loadRedis(sql: Sql, nodes: RedisNodes, system: System, library: string): Promise<void> {
   await loadFunctions(nodes, library);
   const loader = new Loader(nodes, system.shards);
-  await loadAccounts(sql, loader);
+  await loadAccounts(sql, loader, await loadTransits(sql, loader));
   await loadStatements(sql, loader);
   const now = await clockOf(nodes.shard(0));
   await loadHolds(sql, loader, now);
@@ -81,63 +84,6 @@ async function clockOf(redis: Commands): Promise<number> {
   return seconds * 1_000_000;
 }
 
-/** Collects the items of razonete_load for each shard, and sends them when there are enough for a call. */
-class Loader {
-  readonly #shards: readonly { readonly node: ShardNode; readonly connection: number | null }[];
-  readonly #items: string[][];
-  #calls: Promise<unknown>[] = [];
-
-  constructor(nodes: RedisNodes, shards: number) {
-    this.#items = Array.from({ length: shards }, () => []);
-    this.#shards = this.#items.map((_, shard) => {
-      const node = nodes.shard(shard);
-      return { node, connection: node.connection };
-    });
-  }
-
-  /** @returns undefined if there is nothing to wait for */
-  addTo(account: AccountId, item: readonly (string | number)[]): Promise<void> | undefined {
-    return this.add(shardOf(account, this.#items.length), item);
-  }
-
-  /** @returns as above */
-  add(shard: number, item: readonly (string | number)[]): Promise<void> | undefined {
-    const items = this.#items[shard] ?? [];
-    for (const value of item) items.push(String(value));
-    return items.length >= bounds.load_values_max ? this.#send(shard) : undefined;
-  }
-
-  /** Rejects if not all that was sent is known to be there. */
-  async finish(): Promise<void> {
-    for (const shard of this.#items.keys()) await this.#send(shard);
-    await Promise.all(this.#calls);
-    for (const [shard, { node, connection }] of this.#shards.entries()) {
-      // The replicas that confirm this have all that was sent before it.
-      await node.confirmed.sendCommand(["TTL", headKey(shard)]);
-      if (node.connection !== connection)
-        throw new Error(`the connection to the Redis of shard ${shard} was lost`);
-    }
-  }
-
-  async #send(shard: number): Promise<void> {
-    const items = this.#items[shard] ?? [];
-    if (items.length === 0) return;
-    this.#items[shard] = [];
-    const call = this.#shards[shard]?.node.sendCommand([
-      "FCALL",
-      "razonete_load",
-      "1",
-      headKey(shard),
-      ...items,
-    ]);
-    if (call !== undefined) this.#calls.push(call);
-    if (this.#calls.length < bounds.load_calls_max) return;
-    const calls = this.#calls;
-    this.#calls = [];
-    await Promise.all(calls);
-  }
-}
-
 interface EntryRow {
   readonly account: AccountId;
   readonly seq: number;
@@ -150,7 +96,7 @@ interface EntryRow {
   readonly time: number;
 }
 
-async function loadAccounts(sql: Sql, loader: Loader): Promise<void> {
+async function loadAccounts(sql: Sql, loader: Loader, inTransit: InTransit): Promise<void> {
   const rows = sql<(Account & { readonly opening: string })[]>`
     SELECT a.account AS id, a.unit, a.name, a.metadata, a.opening, a.state, a.credit_limit AS "creditLimit", a.balance, a.held, a.seq,
       coalesce(e.time, a.opened_at) AS time, a.opened_at AS "openedAt"
@@ -160,7 +106,12 @@ async function loadAccounts(sql: Sql, loader: Loader): Promise<void> {
   for await (const page of rows) {
     for (const account of page) {
       const details = `${account.opening} ${formatAccountDetails(account)}`;
-      await loader.addTo(account.id, ["a", account.id, formatRow(account), details]);
+      await loader.addTo(account.id, [
+        "a",
+        account.id,
+        `${formatRow(account)}${inTransit.textOf(account.id)}`,
+        details,
+      ]);
     }
   }
 }

@@ -18,6 +18,7 @@ const inBooks: InBooks = {
     ["3", { seq: 1, balance: 20, creditLimit: 0, held: 7, state: "open" }],
   ]),
   openHolds: new Map([[HELD, { account: "3", amount: 7 }]]),
+  openParts: new Map(),
 };
 
 const entry = (account: number, seq: number, value: number, balance: number, limit = 100): string =>

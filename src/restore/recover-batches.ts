@@ -10,9 +10,12 @@ import {
   type Standing,
   stepsOf,
 } from "../keep/account-steps.ts";
-import { commandIdOf, formatEvent, parseEvent, timeOf } from "../ledger/event.ts";
+import { commandIdOf, formatEvent, type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
 import { eventId } from "../ledger/event-id.ts";
+import type { Place } from "../ledger/event-results.ts";
+import { isPartEvent, PartChanges, type PreparedPart } from "../keep/transits/part-changes.ts";
 import type { EventId } from "../ledger/transaction.ts";
+import type { AttemptId } from "../ledger/transit.ts";
 
 /** The state of an account in the books. */
 export type BooksAccount = AccountStep["after"];
@@ -23,6 +26,8 @@ export interface InBooks {
   readonly accounts: ReadonlyMap<AccountId, BooksAccount>;
   /** The open ones of the holds that the batches end. */
   readonly openHolds: ReadonlyMap<EventId, OpenHold>;
+  /** The same of parts of transactions across shards. */
+  readonly openParts: ReadonlyMap<AttemptId, PreparedPart>;
 }
 
 /** The batches of one shard that outbox and feed have. The maps have the events of each batch, by g. */
@@ -58,7 +63,7 @@ export interface RecoveredBatches {
  *
  * If outbox and feed differ, the outbox counts, since Redis answers from the same data. After a hole, events are judged
  * for each account: an event is kept if it continues the chain of each of its accounts (seq, balance, limit, what is held,
- * state), as it is in the books and in the events kept so far, and if the hold that it ends is there. After the first
+ * state), as it is in the books and in the events kept so far, and if the hold or the part that it ends is there. After the first
  * event that does not, nothing more of any of its accounts is kept: a chain with a hole would be wrong, and so would be
  * one side of a transaction. Refusals changed no account, and are kept.
  */
@@ -66,6 +71,7 @@ export function recoverBatches(sources: RecoverySources, inBooks: InBooks): Reco
   const { shard, epoch, lastG, knownG, outbox, feed } = sources;
   const accounts = new Map(inBooks.accounts);
   const openHolds = new Map(inBooks.openHolds);
+  const parts = new PartChanges(inBooks.openParts);
   const stopped = new Set<AccountId>();
   const missing = new Map<AccountId, LatestKnown>();
   const batches: Batch[] = [];
@@ -88,7 +94,9 @@ export function recoverBatches(sources: RecoverySources, inBooks: InBooks): Reco
     for (const [index, text] of (inOutbox ?? inFeed ?? []).entries()) {
       const event = parseEvent(text);
       const steps = isChange(event) ? stepsOf(event, openHolds) : [];
-      if (typeof steps !== "string" && steps.every((step) => continues(step, event.type === "open"))) {
+      const isNext =
+        typeof steps !== "string" && steps.every((step) => continues(step, event.type === "open"));
+      if (isNext && partFault(parts, event, { shard, g, index }) === null) {
         for (const { account, after } of steps) accounts.set(account, after);
         const ended = endedBy(event);
         if (ended !== null) openHolds.delete(ended);
@@ -120,6 +128,11 @@ export function recoverBatches(sources: RecoverySources, inBooks: InBooks): Reco
   }
   if (knownG > reached) holes.push({ from: reached + 1, to: knownG });
   return { batches, fromOutbox, fromFeed, holes, missing };
+}
+
+/** Why an event of a part does not follow from that part. What fits is noted. */
+function partFault(parts: PartChanges, event: LedgerEvent, place: Place): string | null {
+  return isPartEvent(event) ? parts.take(event, place) : null;
 }
 
 /** The batches after the cursor, with all of their events. */

@@ -1,4 +1,6 @@
 import type { AccountId } from "../ledger/account.ts";
+import type { EventId } from "../ledger/transaction.ts";
+import type { AttemptId } from "../ledger/transit.ts";
 
 /** What `razonete restore` did, or would do with --dry-run; also its output with --json. */
 export interface RestoreReport {
@@ -41,6 +43,20 @@ export interface Missing {
   readonly batches: readonly { readonly shard: number; readonly from: number; readonly to: number }[];
   /** Accounts of which a later state is known than the one that could be recovered. */
   readonly accounts: readonly MissingOfAccount[];
+  /**
+   * Transactions across shards of which one shard has lost its side, which could not be made again. What they move is in
+   * transit for good. Absent in what an earlier version has begun.
+   */
+  readonly transits?: readonly LostTransit[];
+}
+
+export interface LostTransit {
+  readonly attempt: AttemptId;
+  readonly transaction: EventId;
+  /** The one that has lost it, */
+  readonly shard: number;
+  /** and its accounts that the transaction moves. */
+  readonly accounts: readonly AccountId[];
 }
 
 export interface MissingOfAccount {

@@ -52,6 +52,8 @@ export interface ServerOptions {
   readonly redisNodes?: number | undefined;
   /** Where the servers of a kind listen that has several; null, and by default: there is one of each. */
   readonly nodePorts?: NodePorts | null;
+  /** The address of each Redis server where there are several, by its place; default: loopback. */
+  readonly redisHost?: (place: number) => string;
   /** Of memory that Redis may use, in MB; null: as its configuration file says. */
   readonly redisMegabytes: number | null;
   /** The environment of every process. */

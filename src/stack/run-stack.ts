@@ -54,8 +54,8 @@ export interface StackOptions {
   readonly port: number;
   /** 1 to `stackBounds.apis_max`. */
   readonly apis: number;
-  /** 1 to `stackBounds.writers_max`: one works, the others wait to take over. */
-  readonly writers: number;
+  /** 1 to `stackBounds.writers_max`: one works, the others wait to take over. Default: 1, and with replicas 2. */
+  readonly writers?: number;
   /** Into how many parts the accounts are split, 1 to `bounds.shards_max`. Default: as SHARDS in `ownEnvironment`. */
   readonly shards?: number;
   /** Copies of each shard beside its primary, up to `stackBounds.replicas_max`. Default: none. */
@@ -121,9 +121,11 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   const folder = await openDataFolder(options.data, options.fresh, (run) => endOrphanedProcesses(run, say));
   try {
     const port = await choosePort(options.port);
-    const { own = OWN_COMMANDS, apis, writers } = options;
+    const { own = OWN_COMMANDS, apis } = options;
     const form = formOf(folder, options, options.shards ?? Number(options.ownEnvironment["SHARDS"] || 1));
     const shards = form?.shards ?? options.shards;
+    const hasReplicas = (form?.replicas ?? 0) > 0;
+    const writers = options.writers ?? (hasReplicas ? 2 : 1);
     const ownEnvironment =
       shards === undefined ? options.ownEnvironment : { ...options.ownEnvironment, SHARDS: String(shards) };
     // Marks each process of this stack, so that it can be recognised on the machine.
@@ -132,9 +134,8 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
     const isNew = !existsSync(folder.postgres);
     const settings = join(DEPLOY, "postgresql.conf");
     // Two PostgreSQL have folders of their own, once they are planned.
-    const isPair = (form?.replicas ?? 0) > 0;
-    if (!isPair) await prepareBooks({ ...books, settings, password: folder.password });
-    if (!isPair && shards !== undefined && !isNew) await requireShards(books, shards);
+    if (!hasReplicas) await prepareBooks({ ...books, settings, password: folder.password });
+    if (!hasReplicas && shards !== undefined && !isNew) await requireShards(books, shards);
     if (form !== null) noteForm(folder, form);
     const ports = await keptPorts(join(folder.path, "ports.json"), PORTS_BESIDE_APIS + apis, [port]);
     const otherPorts = await keptOtherPorts(join(folder.path, "ports-others.json"), [port, ...ports]);

@@ -6,8 +6,11 @@ import { eachHost } from "../tls/server-trust.ts";
 export interface DescribedProcess {
   readonly name: string;
   readonly pid: number;
-  /** Of a Redis, in a stack that was started with `--shards` or has several of them: what it is now, and of which shards. */
-  readonly role?: "primary" | "replica" | undefined;
+  /**
+   * Of a Redis, in a stack that was started with `--shards` or has several of them: what it is now, and of which shards. Of
+   * PostgreSQL, where it is two: what it is now.
+   */
+  readonly role?: "primary" | "replica" | "standby" | undefined;
   readonly shards?: readonly number[] | undefined;
 }
 
@@ -45,7 +48,7 @@ const description = z.object({
     z.object({
       name: z.string(),
       pid: z.int(),
-      role: z.enum(["primary", "replica"]).optional(),
+      role: z.enum(["primary", "replica", "standby"]).optional(),
       shards: z.array(z.int()).optional(),
     }),
   ),

@@ -8,7 +8,13 @@ import { RedisWatch } from "./nodes/watch.ts";
 import { outboxLength } from "./probes.ts";
 import type { ProcessPlan, Serves } from "./process-plan.ts";
 import type { StackPlan } from "./stack-plan.ts";
-import { hostsOf, removeStackFile, writeOperatorFile, writeStackFile } from "./stack-file.ts";
+import {
+  type DescribedProcess,
+  hostsOf,
+  removeStackFile,
+  writeOperatorFile,
+  writeStackFile,
+} from "./stack-file.ts";
 import { PostgresPair } from "./standby/postgres-pair.ts";
 import { type Exit, logOf, spawnAtTerminal, spawnPlanned, SupervisedProcess } from "./supervised-process.ts";
 
@@ -93,12 +99,19 @@ export class Stack {
     this.#writers = plan.writers.map(supervised);
     this.#postgres = plan.postgres.map(supervised);
     this.#postgresPair =
-      plan.postgresPair === undefined ? null : new PostgresPair(plan.postgresPair, this.#postgres, say);
+      plan.postgresPair === undefined
+        ? null
+        : new PostgresPair(plan.postgresPair, this.#postgres, say, () => this.#describe());
     this.#others = plan.others.map(supervised);
     this.#watch =
       plan.redisCluster === undefined
         ? null
-        : new RedisWatch(plan.redisCluster.join, say, () => this.#describe());
+        : new RedisWatch(
+            plan.redisCluster.join,
+            say,
+            () => this.#describe(),
+            () => this.#postgresPair?.isWhole ?? true,
+          );
   }
 
   /**
@@ -336,7 +349,7 @@ export class Stack {
     const { url, databaseUrl, redisUrl, natsUrl, metrics: targets, prometheusUrl } = this.#plan;
     const metrics = targets.map(({ process, address }) => ({ process, url: `http://${address}/metrics` }));
     const processes = this.#all().flatMap(({ plan, pid }) =>
-      pid === null ? [] : [{ name: plan.name, pid, ...(this.#servesNow(plan.name) ?? plan.serves) }],
+      pid === null ? [] : [{ name: plan.name, pid, ...this.#roleOf(plan) }],
     );
     try {
       writeStackFile(this.#folder.stackFile, {
@@ -357,6 +370,11 @@ export class Stack {
 
   #writeOperatorFile(): void {
     writeOperatorFile(this.#folder.operatorFile, this.#plan);
+  }
+
+  #roleOf({ name, serves }: ProcessPlan): Pick<DescribedProcess, "role" | "shards"> | undefined {
+    const role = this.#postgresPair?.roleOf(name);
+    return role === undefined ? (this.#servesNow(name) ?? serves) : { role };
   }
 
   #servesNow(name: string): Serves | undefined {

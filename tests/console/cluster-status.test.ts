@@ -13,7 +13,7 @@ const PACE = { watched: 20, resting: 60_000, gone: 60_000 };
 
 class StandInBooks implements StatusBooks {
   audit: ConsoleStatus["audit"] = null;
-  sums: ConsoleStatus["units"] = [{ unit: "BRL/2", balances: "5", world: "-5" }];
+  sums: ConsoleStatus["units"] = [{ unit: "BRL/2", balances: "5", world: "-5", in_transit: "0" }];
   isAway = false;
   addedUp = 0;
 
@@ -132,7 +132,7 @@ describe("the status of a cluster", () => {
       books: { lag_ms: 500, batches: 2 },
       outbox: { batches: 7, max: 100 },
       audit: { agreed: true, findings: 0 },
-      units: [{ unit: "BRL/2", balances: "5", world: "-5" }],
+      units: [{ unit: "BRL/2", balances: "5", world: "-5", in_transit: "0" }],
       webhooks: { active: 3, failing: 1, parked: 2, backlog: 7 },
     });
     expect(now.parts.map(({ name, state, detail }) => [name, state, detail])).toEqual([

@@ -82,7 +82,7 @@ describe.skipIf(serversMissing !== null)("the console of a cluster", () => {
       "nats",
       "postgres",
     ]);
-    expect(now.units).toEqual([{ unit: "BRL/2", balances: "0", world: "0" }]);
+    expect(now.units).toEqual([{ unit: "BRL/2", balances: "0", world: "0", in_transit: "0" }]);
     expect(now).toMatchObject({ shape: "cluster", audit: null });
   });
 

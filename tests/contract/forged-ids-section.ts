@@ -49,7 +49,7 @@ export function forgedIdsSection(the: () => Moves): void {
   }
 
   test("ids that were not given are of nothing", async () => {
-    const { ledger, account } = the();
+    const { ledger, account, skips } = the();
     const a = await account(0, 100);
     const { id: ofHold } = held(await ledger.submit(hold(a, 10)));
     const { id: ofMove } = moved(await ledger.submit(transaction([[a, "@world", 5]]))).transaction;
@@ -65,16 +65,18 @@ export function forgedIdsSection(the: () => Moves): void {
       expect([id, await ledger.transaction(id)]).toEqual([id, null]);
       expect([id, await ledger.submit(reversal(id))]).toEqual([id, refused("transaction-unknown")]);
     }
+    // With several shards an id that is of none is looked for on the first one, which may not be that of the account.
+    const refusals = (refusal: string): string[] =>
+      skips.keysEverywhere === undefined ? [refusal] : [refusal, "shards-apart"];
     for (const [command, refusal] of [
       [capture(ofMove), "hold-unknown"],
       [release(ofMove), "hold-unknown"],
       [reversal(ofHold), "transaction-unknown"],
-    ] as const)
-      expect(await ledger.submitAll([transaction([["@world", a, 1]]), command])).toMatchObject({
-        type: "refused",
-        index: 1,
-        refused: { refusal },
-      });
+    ] as const) {
+      const answer = await ledger.submitAll([transaction([["@world", a, 1]]), command]);
+      expect(answer).toMatchObject({ type: "refused", index: 1 });
+      if (answer.type === "refused") expect(refusals(refusal)).toContain(answer.refused.refusal);
+    }
     const after = [await ledger.account(a), await ledger.hold(ofHold), await ledger.transaction(ofMove)];
     expect(after).toMatchObject(before.map((one, index) => (index === 0 ? { balance: 96, held: 10 } : one)));
   });

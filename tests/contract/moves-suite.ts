@@ -10,7 +10,7 @@ import { ownListsSection } from "./own-lists-section.ts";
 import { readsSection } from "./reads-section.ts";
 import { refusalsSection } from "./refusals-section.ts";
 import { reversalsSection } from "./reversals-section.ts";
-import type { LedgerUnderTest, Skips } from "../support/ledger/commands.ts";
+import { because, type LedgerUnderTest, type Skips } from "../support/ledger/commands.ts";
 import { type Moves, movesOf } from "../support/ledger/moves.ts";
 import { transactionsSection } from "./transactions-section.ts";
 
@@ -39,7 +39,9 @@ export function movesSuite(name: string, start: () => Promise<LedgerUnderTest>, 
       lists: listsSection,
       "lists of one's own": ownListsSection,
     };
-    for (const [section, define] of Object.entries(sections))
-      describe(section, () => define(() => moves, skips));
+    for (const [section, define] of Object.entries(sections)) {
+      const reason = section === "groups" ? skips.together : undefined;
+      describe.skipIf(reason !== undefined)(because(section, reason), () => define(() => moves, skips));
+    }
   });
 }

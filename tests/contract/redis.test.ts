@@ -21,6 +21,12 @@ describeWithRedis("RedisLedger", () => {
       shards === 1 ? { clock } : { clock, ...severalShards },
     );
   movesSuite("Redis", () => start(1), { clock });
+  movesSuite("Redis, 3 shards", () => start(3), { clock, ...severalShards });
+  movesSuite("Redis, accounts on 3 shards", () => start(3), {
+    clock,
+    ...severalShards,
+    together: "accounts of an atomic batch are on one shard",
+  });
 });
 
 /** With a writer that is never far behind, and sweeps. */

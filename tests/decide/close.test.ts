@@ -6,7 +6,7 @@ import { booksThat, newest } from "./support/books-that.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { TcpProxy } from "../../proof/torture/faults/tcp-proxy.ts";
-import { credit, debit, expectAppliedOnce, submitted } from "./support/settling.ts";
+import { credit, debit, expectAppliedOnce, submitted } from "../support/ledger/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -5,7 +5,7 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { booksThat, newest } from "./support/books-that.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
-import { credit, settle } from "./support/settling.ts";
+import { credit, settle } from "../support/ledger/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -8,7 +8,14 @@ import { Random, testSeed } from "../support/random.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { exchange } from "../support/servers/server-process.ts";
 import { TcpProxy } from "../../proof/torture/faults/tcp-proxy.ts";
-import { type Answered, credit, debit, expectAppliedOnce, settle, submitted } from "./support/settling.ts";
+import {
+  type Answered,
+  credit,
+  debit,
+  expectAppliedOnce,
+  settle,
+  submitted,
+} from "../support/ledger/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

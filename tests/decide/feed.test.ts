@@ -3,7 +3,7 @@ import type { Batch } from "../../src/carry/batch.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
-import { credit, debit, expectAppliedOnce, settle } from "./support/settling.ts";
+import { credit, debit, expectAppliedOnce, settle } from "../support/ledger/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -11,7 +11,7 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { TcpProxy } from "../../proof/torture/faults/tcp-proxy.ts";
 import { fenced } from "./support/fenced.ts";
-import { credit, settle, submitted } from "./support/settling.ts";
+import { credit, settle, submitted } from "../support/ledger/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

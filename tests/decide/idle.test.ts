@@ -5,7 +5,7 @@ import { eventually } from "../support/eventually.ts";
 import { accountOn } from "../support/account-on.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
-import { credit } from "./support/settling.ts";
+import { credit } from "../support/ledger/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -6,7 +6,7 @@ import { eventually } from "../support/eventually.ts";
 import { FUNCTION_VERSION } from "../../src/decide/fence.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
-import { credit, submitted } from "./support/settling.ts";
+import { credit, submitted } from "../support/ledger/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -7,7 +7,7 @@ import { accountOn } from "../support/account-on.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
-import { credit, debit, expectAppliedOnce, requestId, settle } from "./support/settling.ts";
+import { credit, debit, expectAppliedOnce, requestId, settle } from "../support/ledger/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

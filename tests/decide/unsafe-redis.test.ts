@@ -3,7 +3,7 @@ import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { fenced, notReady } from "./support/fenced.ts";
-import { credit, debit, submitted } from "./support/settling.ts";
+import { credit, debit, submitted } from "../support/ledger/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

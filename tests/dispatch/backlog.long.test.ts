@@ -4,7 +4,7 @@ import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { TestCa } from "../support/servers/certificates.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { Receiver } from "./support/receiver.ts";
+import { Receiver } from "../support/followers/receiver.ts";
 import { clusterShape } from "./support/shapes.ts";
 
 failOnLeaks();

@@ -5,7 +5,7 @@ import { eventually } from "../support/eventually.ts";
 import { type CertificateFiles, TestCa } from "../support/servers/certificates.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 import { documentedAt } from "./support/documented.ts";
-import { type Received, Receiver } from "./support/receiver.ts";
+import { type Received, Receiver } from "../support/followers/receiver.ts";
 import type { Shape, ShapeOptions } from "./support/shapes.ts";
 
 interface MadeWebhook {

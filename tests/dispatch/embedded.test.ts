@@ -9,7 +9,7 @@ import { childrenOf } from "../support/servers/server-process.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { dispatchSuite } from "./dispatch-suite.ts";
 import { faultsSuite } from "./faults-suite.ts";
-import { Receiver } from "./support/receiver.ts";
+import { Receiver } from "../support/followers/receiver.ts";
 import { embeddedShape } from "./support/shapes.ts";
 
 failOnLeaks();

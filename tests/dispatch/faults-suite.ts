@@ -4,7 +4,7 @@ import { eventually } from "../support/eventually.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { TestCa } from "../support/servers/certificates.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
-import { type Received, Receiver } from "./support/receiver.ts";
+import { type Received, Receiver } from "../support/followers/receiver.ts";
 import type { Shape, ShapeOptions } from "./support/shapes.ts";
 
 const made = z.looseObject({ id: z.string() });

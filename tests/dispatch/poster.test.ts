@@ -7,7 +7,7 @@ import { messageOf } from "../../src/errors.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { TestCa } from "../support/servers/certificates.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
-import { Receiver } from "./support/receiver.ts";
+import { Receiver } from "../support/followers/receiver.ts";
 
 let folder: TemporaryFolder;
 let ca: TestCa;

@@ -11,7 +11,7 @@ import { serversMissing } from "../support/servers/binaries.ts";
 import { type CertificateFiles, TestCa } from "../support/servers/certificates.ts";
 import { startHaproxy } from "../support/servers/haproxy.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { Follower } from "./support/event-client.ts";
+import { Follower } from "../support/followers/event-client.ts";
 import { keptEvents } from "./support/kept-events.ts";
 
 failOnLeaks();

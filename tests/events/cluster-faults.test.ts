@@ -5,7 +5,7 @@ import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
-import { Follower } from "./support/event-client.ts";
+import { Follower } from "../support/followers/event-client.ts";
 import { byShard, keptEvents } from "./support/kept-events.ts";
 import { decideSome, openAccounts } from "./support/mixed-load.ts";
 

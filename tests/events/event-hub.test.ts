@@ -3,7 +3,9 @@ import { bounds } from "../../src/bounds.ts";
 import { formatCursor, markOf, parseCursor } from "../../src/events/cursor.ts";
 import { EventHub } from "../../src/events/event-hub.ts";
 import type { After, EventFilter } from "../../src/events/event-source.ts";
+import { shardOf } from "../../src/ledger/account-id.ts";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
+import { NO_DETAILS } from "../../src/ledger/transaction.ts";
 import { openLog } from "../../src/log/log.ts";
 import { eventually } from "../support/eventually.ts";
 import { Random, testSeed } from "../support/random.ts";
@@ -289,6 +291,33 @@ describe("the hub", () => {
     if (before.type !== "page") throw new Error("no page");
     const page = await hub.page(ALL, cursorAt(before.next), 9, 0, new AbortController().signal);
     expect(page).toMatchObject({ type: "page", events: [{ type: "account.opened" }] });
+    await hub.close();
+  });
+
+  test("tells of an account what its own shard has, live as from the journal: no hold for it on another shard", async () => {
+    const [from = "", to = ""] = [0, 1].map((shard) =>
+      ["1", "2", "3", "4", "5"].find((id) => shardOf(id, 2) === shard),
+    );
+    const journal = new MemoryJournal(2);
+    const hub = hubOf(journal);
+    const filter = { ...ALL, account: to };
+    const reader = (await reading(hub, "latest", filter)).toTheEnd();
+    const waiting = hub.page(filter, "latest", 10, 60_000, new AbortController().signal);
+    await eventually("both wait", () => hub.readers === 2);
+    const time = 1_700_000_000_000_000;
+    const amounts = { creditLimit: 10, balance: 0, held: 9, seq: 1, time, openedAt: time };
+    const account = { id: from, unit: "BRL/2", state: "open", ...amounts } as const;
+    const common = { id: "req:1", content: null, ...NO_DETAILS } as const;
+    journal.keep(0, { type: "hold", time, to, amount: 9, expiresAt: time + 1, account, ...common });
+    journal.open(1, to);
+    journal.tell();
+    await eventually("what comes after it is told", () => reader.accounts.includes(to));
+    const page = await waiting;
+    const fromJournal = await hub.page(filter, "first", 10, 0, new AbortController().signal);
+    const ids = (one: object): unknown =>
+      Object(one).events.map(({ json }: { json: string }) => JSON.parse(json).data.id);
+    expect([reader.accounts, ids(page), ids(fromJournal)]).toEqual([[to], [to], [to]]);
+    await reader.cancel();
     await hub.close();
   });
 

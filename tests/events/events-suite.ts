@@ -5,7 +5,7 @@ import { call } from "../support/api.ts";
 import { eventually } from "../support/eventually.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { requestsSection } from "./requests-section.ts";
-import { follow, Follower, readAll, readPage, type Told } from "./support/event-client.ts";
+import { follow, Follower, readAll, readPage, type Told } from "../support/followers/event-client.ts";
 import { byShard, keptEvents } from "./support/kept-events.ts";
 import { decideSome, done, openAccounts } from "./support/mixed-load.ts";
 

@@ -8,7 +8,7 @@ import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { follow, type Told } from "./support/event-client.ts";
+import { follow, type Told } from "../support/followers/event-client.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);

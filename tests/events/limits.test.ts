@@ -11,7 +11,7 @@ import { startServer } from "../support/server.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { startHaproxy } from "../support/servers/haproxy.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { Follower, readPage } from "./support/event-client.ts";
+import { Follower, readPage } from "../support/followers/event-client.ts";
 import { keptEvents } from "./support/kept-events.ts";
 import { done } from "./support/mixed-load.ts";
 import { RawReader, streamHead } from "./support/raw-reader.ts";

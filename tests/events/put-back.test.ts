@@ -15,7 +15,7 @@ import { NOTHING_MISSING, runRestore } from "../support/run-restore.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { pathOf, serversMissing } from "../support/servers/binaries.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { readAll, readPage } from "./support/event-client.ts";
+import { readAll, readPage } from "../support/followers/event-client.ts";
 import { keptEvents } from "./support/kept-events.ts";
 import { done } from "./support/mixed-load.ts";
 

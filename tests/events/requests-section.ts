@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { formatCursor, parseCursor } from "../../src/events/cursor.ts";
 import { EVENT_TYPES } from "../../src/events/public-event.ts";
-import { readPage } from "./support/event-client.ts";
+import { readPage } from "../support/followers/event-client.ts";
 import { done } from "./support/mixed-load.ts";
 import { RawReader } from "./support/raw-reader.ts";
 

@@ -6,7 +6,7 @@ import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { startServer } from "../support/server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { Follower } from "./support/event-client.ts";
+import { Follower } from "../support/followers/event-client.ts";
 
 failOnLeaks();
 setDefaultTimeout(240_000);

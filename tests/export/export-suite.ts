@@ -11,7 +11,7 @@ import type { Ledger, Result } from "../../src/ledger/ledger.ts";
 import { transact } from "../support/ledger/commands.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
-import { programsMissing, type ReadBalances, READERS, run } from "./support/programs.ts";
+import { programsMissing, type ReadBalances, READERS, run } from "../support/servers/accounting-programs.ts";
 import { allAccounts, fillAtRandom } from "./support/random-ledger.ts";
 
 export interface ExportedLedger extends AsyncDisposable {

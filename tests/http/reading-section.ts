@@ -17,7 +17,12 @@ const CSV_HEAD = "seq,amount,balance,counterparty,transaction,description,refere
 interface TotalsBody {
   readonly accounts: number;
   readonly transactions: number;
-  readonly units: readonly { readonly unit: string; readonly balances: string; readonly world: string }[];
+  readonly units: readonly {
+    readonly unit: string;
+    readonly balances: string;
+    readonly world: string;
+    readonly in_transit: string;
+  }[];
   readonly books: { readonly lag_ms: number };
 }
 
@@ -247,11 +252,12 @@ export function readingSection(api: Client): void {
       const totals = async () => json<TotalsBody>(await api.get("/v1/ledger"), 200);
       const row = async () => (await totals()).units.find((one) => one.unit === unit);
       await eventually("the books have it", async () => (await row())?.balances === "65");
-      expect(await row()).toEqual({ unit, balances: "65", world: "-65" });
+      expect(await row()).toEqual({ unit, balances: "65", world: "-65", in_transit: "0" });
       const { accounts, transactions, units, books } = await totals();
       expect(accounts).toBeGreaterThanOrEqual(2);
       expect(transactions).toBeGreaterThanOrEqual(1);
-      for (const { balances, world } of units) expect(BigInt(balances) + BigInt(world)).toBe(0n);
+      for (const { balances, world, in_transit: inTransit } of units)
+        expect(BigInt(balances) + BigInt(world) + BigInt(inTransit)).toBe(0n);
       expect(books.lag_ms).toBeNumber();
     });
   });

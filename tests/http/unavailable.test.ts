@@ -170,9 +170,18 @@ test("a defect is told likewise", async () => {
 });
 
 test("a ledger of which some shards decide is ready, and /readyz names the others", async () => {
-  const undecided = [{ shard: 2, reason: "its primary is away" }];
+  const undecided = [{ shard: 2, reason: "its primary is away", advice: "Start it." }];
   server.ledger.state = { ready: true, undecided };
   const reply = await server.client.get("/readyz");
   server.ledger.state = { ready: true };
   expect(await json(reply, 200)).toEqual({ status: "ready", undecided });
+});
+
+test("where none of them decides, it says what a person is to do", async () => {
+  server.ledger.state = { ready: false, reason: "its primary is away", advice: "Start it." };
+  const reply = await server.client.get("/readyz");
+  server.ledger.state = { ready: true };
+  expect((await problem(reply, 503, "not-ready")).detail).toBe(
+    "Send requests to another instance: its primary is away. Start it.",
+  );
 });

@@ -315,7 +315,7 @@ describe.skipIf(serversMissing !== null)("the books, read", () => {
     expect(await setup.books.totals()).toEqual({
       accounts: 5,
       transactions: 0,
-      units: [{ unit: "BRL/2", balances: 0n, world: 0n }],
+      units: [{ unit: "BRL/2", balances: 0n, world: 0n, inTransit: 0n }],
       lastTime: 1,
     });
     await setup.keep(
@@ -347,8 +347,8 @@ describe.skipIf(serversMissing !== null)("the books, read", () => {
       accounts: 10,
       transactions: 20,
       units: [
-        { unit: "BRL/2", balances: 7n, world: -7n },
-        { unit: "X", balances: large, world: -large },
+        { unit: "BRL/2", balances: 7n, world: -7n, inTransit: 0n },
+        { unit: "X", balances: large, world: -large, inTransit: 0n },
       ],
     });
     const [row] = await setup.sql<{ time: number }[]>`SELECT max(time) AS time FROM journal`;

@@ -194,6 +194,7 @@ describe.skipIf(serversMissing !== null)("the roles of our processes in the book
     const rows = functions.map((row) => ({ ...row }));
     expect(rows.filter(({ definer }) => definer)).toEqual([
       { name: "keep_batches", definer: true, open: false, fixed: true },
+      { name: "keep_transits", definer: true, open: false, fixed: true },
       { name: "note_divergence", definer: true, open: false, fixed: true },
       { name: "note_seen", definer: true, open: false, fixed: true },
     ]);
@@ -215,6 +216,7 @@ describe.skipIf(serversMissing !== null)("the roles of our processes in the book
       ["first_g", all],
       ["first_seq", all],
       ["keep_batches", "razonete_writer"],
+      ["keep_transits", "razonete_writer"],
       ["note_divergence", "razonete_writer"],
       ["note_seen", both],
     ]);

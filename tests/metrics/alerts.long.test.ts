@@ -186,6 +186,15 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
       alerts().holdsNoOther("HoldsOverdue", WRITER_STANDS);
     });
 
+    test("PartsOpen: a part is there that nobody completes, written by hand", async () => {
+      const since = String((Date.now() - 120_000) * 1_000);
+      await cluster().redisCommand("ZADD", "razonete:{0}:parts", since, "0-by-hand");
+      await alerts().fires("PartsOpen");
+      await cluster().redisCommand("ZREM", "razonete:{0}:parts", "0-by-hand");
+      await system.settled();
+      alerts().holdsNoOther("PartsOpen", []);
+    });
+
     test("RedisMemoryHigh: Redis may have little more than it has", async () => {
       const memory = String(await cluster().redisCommand("INFO", "memory"));
       const used = Number(/used_memory:(\d+)/.exec(memory)?.[1]);

@@ -78,6 +78,8 @@ describe.skipIf(serversMissing !== null)("the metrics of a cluster's processes",
       "diverged",
       "holds_open",
       "holds_overdue",
+      "parts_open",
+      "parts_oldest_seconds",
       "build_info",
       "process_cpu_seconds_total",
     ])

@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { read } from "../support/repository-files.ts";
 import { observersMissing, promtool } from "./support/observer-programs.ts";
-import { asInTests } from "./support/alerts.ts";
+import { asInTests, LOOK_SECONDS_IN_TESTS } from "./support/alerts.ts";
 import { FOLDER, rules } from "./support/rules-and-dashboards.ts";
 
 setDefaultTimeout(60_000);
@@ -61,11 +61,14 @@ test("each alert has its paragraph in docs/operations.md, and no other has", () 
     expect(annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`);
 });
 
-test("a test's waits are a tenth, a second at least and ten at most, and its late requests later", () => {
-  expect(asInTests("for: 5m\nfor: 30s\nfor: 10s\nrate(a[2m])")).toBe(
-    "for: 10s\nfor: 3s\nfor: 1s\nrate(a[12s])",
+test("a test's waits are as many looks, but ten seconds at most, and its late requests later", () => {
+  expect(asInTests("for: 5m\nfor: 15s\nfor: 10s\nrate(a[2m])")).toBe(
+    "for: 10s\nfor: 6s\nfor: 4s\nrate(a[12s])",
   );
   const made = asInTests(read(`${FOLDER}/rules.yml`));
   expect(made).toContain("[12s]))) > 0.5\n");
   expect(made).not.toContain("> 0.25");
+  // No look at a bad moment is an alert.
+  const waits = [...made.matchAll(/for: (\d+)s/g)].map(([, seconds]) => Number(seconds));
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(2 * LOOK_SECONDS_IN_TESTS);
 });

@@ -38,6 +38,8 @@ const OF_FSYNC = 'event_name="aof-fsync-always"';
 const OF_DELAY = 'event_name="command"';
 /** Which tests/metrics/embedded.test.ts looks for. */
 const OF_EMBEDDED = "razonete_fsync_seconds_bucket";
+/** Told where Redis is several nodes. */
+const OF_NODES = "razonete_shard_decides";
 const rulesAnswer = z.object({
   data: z.object({ groups: z.array(z.object({ rules: z.array(z.object({ health: z.string() })) })) }),
 });
@@ -141,11 +143,11 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)("npm run stack --
       async () => {
         for (const selector of selectors)
           if (((await ask(selector)).data?.result.length ?? 0) > 0) selectors.delete(selector);
-        return selectors.size <= 1;
+        return selectors.size <= 2;
       },
       () => [...selectors],
     );
-    expect([...selectors]).toEqual([OF_EMBEDDED]);
+    expect([...selectors].toSorted()).toEqual([OF_EMBEDDED, OF_NODES].toSorted());
     expect(await stack.stop()).toBe(0);
   });
 

@@ -121,6 +121,8 @@ export class Run implements AsyncDisposable {
     await this[Symbol.asyncDispose]();
     this.#reopened();
     await this.open();
+    // Whatever is asked first, and its timer, makes the ledger look at the clock: so the model looks now, too.
+    await this.#compareAccounts();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

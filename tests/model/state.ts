@@ -142,7 +142,7 @@ export class State implements Kept {
     const { books, transactions } = this;
     const units = [...new Set(books.map(({ unit }) => unit))].toSorted().map((unit) => {
       const sum = books.filter((book) => book.unit === unit).reduce((all, book) => all + balanceOf(book), 0n);
-      return { unit, balances: sum, world: -sum };
+      return { unit, balances: sum, world: -sum, inTransit: 0n };
     });
     return { accounts: books.length, transactions: transactions.length, units, lagMilliseconds: 0 };
   }

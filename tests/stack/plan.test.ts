@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { withConsole } from "../../src/stack/plan-console.ts";
 import { planObservers, targetsOf } from "../../src/stack/plan-observers.ts";
-import { NODE_PORTS, OTHER_PORTS, type OtherPort } from "../../src/stack/ports.ts";
+import { type NodePort, NODE_PORTS, OTHER_PORTS, type OtherPort } from "../../src/stack/ports.ts";
 import { DEPLOY, type ProcessPlan } from "../../src/stack/process-plan.ts";
 import { type PlanOptions, planStack, type StackPlan } from "../../src/stack/stack-plan.ts";
 import { plannedFolder } from "./support/planned-folder.ts";
@@ -10,6 +10,7 @@ import { plannedFolder } from "./support/planned-folder.ts";
 /** What the stack starts, without starting it: every process by its command line, its environment and its input. */
 
 const FILE = join(import.meta.dir, "support/plan-without-flags.json");
+const FORM_FILE = join(import.meta.dir, "support/plan-with-replicas.json");
 const otherPorts = (name: OtherPort): number => 30_100 + OTHER_PORTS.indexOf(name);
 const environment = { PATH: "/usr/bin", RAZONETE_STACK: "/data" };
 const ownEnvironment = { OUTBOX_BATCHES_MAX: "1000" };
@@ -93,6 +94,16 @@ function withoutRights(input: string): string {
 
 test("without flags everything is started as it always was", async () => {
   expect(told(planned())).toEqual(await Bun.file(FILE).json());
+});
+
+test("with replicas everything is started as it was when this form began", async () => {
+  const form = {
+    shards: 3,
+    replicas: 2,
+    writers: 2,
+    nodePorts: (name: NodePort): number => 30_300 + NODE_PORTS.indexOf(name),
+  };
+  expect(told(planned(form))).toEqual(await Bun.file(FORM_FILE).json());
 });
 
 test("with shards the same processes are started, and their Redis is told to have all of them", async () => {

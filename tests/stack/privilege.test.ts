@@ -161,26 +161,33 @@ describe.skipIf(serversMissing !== null)("users of Redis", () => {
   });
 });
 
-test("a container's Redis gets the same users as a stack's, from a file that only it can read", () => {
-  using folder = temporaryFolder();
-  const entrypoint = '#!/bin/sh\nfor file in "$@"; do :; done\nstat -c %a "$file"\ncat "$file"\n';
-  writeFileSync(join(folder.path, "docker-entrypoint.sh"), entrypoint, { mode: 0o755 });
-  const credentials = { ...credentialsOf("secret"), operator: "p0", admin: "p1", api: "p2", writer: "p3" };
-  const { stdout, exitCode } = Bun.spawnSync(["sh", join(DEPLOY, "start-redis.sh"), "redis-server"], {
-    env: {
-      PATH: `${folder.path}:${process.env["PATH"]}`,
-      TMPDIR: folder.path,
-      REDIS_DATA: folder.path,
-      REDIS_PASSWORD: credentials.operator,
-      REDIS_ADMIN_PASSWORD: credentials.admin,
-      REDIS_API_PASSWORD: credentials.api,
-      REDIS_WRITER_PASSWORD: credentials.writer,
-      REDIS_OBSERVER_PASSWORD: credentials.observer,
-    },
-  });
-  const users = redisUsers(readFileSync(join(DEPLOY, "redis-users.acl"), "utf8"), credentials);
-  expect([exitCode, stdout.toString()]).toEqual([0, `600\n${users.replaceAll(/^#.*\n/gm, "")}`]);
-});
+test.each([["a container's Redis", []] as const, ["one of several", ["redis-replica.acl"]] as const])(
+  "%s gets the same users as a stack's, from a file that only it can read",
+  (_, more) => {
+    using folder = temporaryFolder();
+    // With a stand-in for what the image itself runs then: it shows the last file that it is given.
+    const entrypoint = '#!/bin/sh\nfor file in "$@"; do :; done\nstat -c %a "$file"\ncat "$file"\n';
+    writeFileSync(join(folder.path, "docker-entrypoint.sh"), entrypoint, { mode: 0o755 });
+    const credentials = { ...credentialsOf("secret"), operator: "p0", admin: "p1", api: "p2", writer: "p3" };
+    const { stdout, exitCode } = Bun.spawnSync(["sh", join(DEPLOY, "start-redis.sh"), "redis-server"], {
+      env: {
+        PATH: `${folder.path}:${process.env["PATH"]}`,
+        TMPDIR: folder.path,
+        REDIS_DATA: folder.path,
+        REDIS_PASSWORD: credentials.operator,
+        REDIS_ADMIN_PASSWORD: credentials.admin,
+        REDIS_API_PASSWORD: credentials.api,
+        REDIS_WRITER_PASSWORD: credentials.writer,
+        REDIS_OBSERVER_PASSWORD: credentials.observer,
+        ...(more.length === 0 ? {} : { REDIS_REPLICA_PASSWORD: credentials.replica }),
+      },
+    });
+    const users = ["redis-users.acl", ...more].map((file) =>
+      redisUsers(readFileSync(join(DEPLOY, file), "utf8"), credentials).replaceAll(/^#.*\n/gm, ""),
+    );
+    expect([exitCode, stdout.toString()]).toEqual([0, `600\n${users.join("")}`]);
+  },
+);
 
 /** What a user does to NATS. */
 const FORBIDDEN_IN_NATS: readonly (readonly [StackUser, "publish" | "subscribe", string])[] = [

@@ -29,8 +29,10 @@ describe.skipIf(serversMissing !== null)("a stack with --shards", () => {
       await using stack = await startStack(start);
       expect(stack.output()).toContain(", decides, in 3 shards\n");
       for (const shard of ALL) await pay(stack, shard);
-      const apart = await call(stack.url, "POST", "/v1/transactions", {
-        postings: [{ from: accountsOn(0)[0], to: accountsOn(1)[0], amount: 1 }],
+      const across = { postings: [{ from: accountsOn(0)[0], to: accountsOn(1)[0], amount: 1 }] };
+      const apart = await call(stack.url, "POST", "/v1/batches", {
+        atomic: true,
+        commands: [{ op: "transaction", body: across }],
       });
       expect(apart).toMatchObject({ status: 422, body: { type: "urn:razonete:problem:shards-apart" } });
       expect(served(stack)).toEqual({ role: "primary", shards: ALL });

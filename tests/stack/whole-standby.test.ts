@@ -21,6 +21,17 @@ test.skipIf(serversMissing !== null)(
       /@127\.0\.0\.1:\d+,127\.0\.0\.1:\d+\/razonete\?target_session_attrs=primary$/,
     );
 
+    const named = (kind: string): (readonly [string, string | undefined])[] =>
+      stack
+        .description()
+        .processes.filter(({ name }) => name.startsWith(kind))
+        .map(({ name, role }) => [name, role]);
+    expect(named("postgres")).toEqual([
+      ["postgres-1", "primary"],
+      ["postgres-2", "standby"],
+    ]);
+    expect(named("writer").map(([name]) => name)).toEqual(["writer-1", "writer-2"]);
+
     const credit = async (key: string): Promise<string> => {
       const response = await fetch(`${stack.url}/v1/transactions`, {
         method: "POST",
@@ -42,6 +53,10 @@ test.skipIf(serversMissing !== null)(
       () => stack.output(),
       120_000,
     );
+    expect(named("postgres")).toEqual([
+      ["postgres-1", "standby"],
+      ["postgres-2", "primary"],
+    ]);
     await load.more(50);
     const answered = await load.stop();
     expect(load.failures).toEqual([]);

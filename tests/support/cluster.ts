@@ -37,6 +37,8 @@ export interface ClusterOptions {
   readonly own?: OwnCommands;
   /** What Redis's environment has besides. */
   readonly redisEnvironment?: Readonly<Record<string, string>>;
+  /** In place of a Redis of its own. Its process ends with it. */
+  readonly redis?: RedisServer;
   /** In place of a NATS of its own. Its process ends with it. */
   readonly nats?: NatsServer;
   /** The balancer gives each API its share of the requests; default true, so that several decide at once. */
@@ -86,7 +88,7 @@ export class Cluster implements AsyncDisposable {
     const { observed = false } = options;
     const [natsMonitor = 0, haproxyMetrics = 0] = observed ? await freePorts(2) : [];
     const [redis, nats, postgres] = await Promise.all([
-      startRedis(redisEnvironment),
+      options.redis ?? startRedis(redisEnvironment),
       options.nats ?? startNats(undefined, observed ? natsMonitor : undefined),
       startPostgres({ durable }),
     ]);

@@ -6,6 +6,7 @@ import {
   type AccountStatus,
   INITIAL_CREDIT_LIMITS,
   type Metadata,
+  type Micros,
   type Party,
   WORLD,
 } from "../../src/ledger/account.ts";
@@ -19,6 +20,7 @@ import {
   type PostingDone,
 } from "../../src/ledger/transaction.ts";
 import { eventId } from "../../src/ledger/event-id.ts";
+import type { Across, AttemptId, Decided, PartSide } from "../../src/ledger/transit.ts";
 
 interface SourceAccount {
   unit: string;
@@ -47,6 +49,7 @@ export class LedgerSource {
   readonly shard: number;
   readonly accounts = new Map<AccountId, SourceAccount>();
   readonly #holds = new Map<EventId, { readonly account: AccountId; readonly amount: number }>();
+  readonly #parts = new Map<AttemptId, OpenPart>();
   g = 0;
   /** From here its times go on, in µs. */
   began = 1_700_000_000_000_000;
@@ -74,10 +77,10 @@ export class LedgerSource {
     return { epoch: this.epoch, shard: this.shard, g: this.g, events };
   }
 
-  /** The id of the transaction, or the hold, that was made last. */
-  get latest(): { readonly transaction: EventId; readonly hold: EventId } {
+  /** The id of the transaction, or the hold, that was made last, and the time of that event. */
+  get latest(): { readonly transaction: EventId; readonly hold: EventId; readonly time: Micros } {
     const id = (letter: "t" | "h") => eventId(letter, this.shard, this.g + 1, this.#index, this.#latestTime);
-    return { transaction: id("t"), hold: id("h") };
+    return { transaction: id("t"), hold: id("h"), time: this.#latestTime };
   }
 
   entry(account: AccountId, value: number, description = "a b\n\"c'\\"): string {
@@ -128,16 +131,69 @@ export class LedgerSource {
       reverses = null,
       id = "req:t",
       content,
+      across,
       ...details
-    }: Asked & { readonly reverses?: EventId | null } = {},
+    }: Asked & { readonly reverses?: EventId | null; readonly across?: Across } = {},
   ): string {
     const time = this.#now();
     const moved = this.#move(
       postings.map(([from, to, amount]) => ({ from, to, amount })),
       time,
+      across !== undefined,
     );
     const asked = { id, content: content ?? null, ...NO_DETAILS, ...details };
-    return formatEvent({ type: "transaction", time, ...moved, reverses, ...asked });
+    const decided = across === undefined ? {} : { across };
+    return formatEvent({ type: "transaction", time, ...moved, reverses, ...asked, ...decided });
+  }
+
+  /** A part of a transaction across shards is prepared: of its accounts those that this source has. */
+  part(
+    attempt: AttemptId,
+    moves: readonly (readonly [Party, Party, number])[],
+    { id = "req:t", ...details }: Omit<Asked, "content"> = {},
+  ): string {
+    const time = this.#now();
+    const postings = moves.map(([from, to, amount]) => ({ from, to, amount }));
+    const own = [...new Set(postings.flatMap(({ from, to }) => [from, to]))].filter((party) =>
+      this.accounts.has(party),
+    );
+    const sides = own.map((account) => sideOf(account, postings));
+    this.#parts.set(attempt, { postings, own, sides, asked: { id, ...NO_DETAILS, ...details } });
+    for (const [index, account] of own.entries()) this.#account(account).held += sides[index]?.outgoing ?? 0;
+    return formatEvent({
+      type: "part",
+      time,
+      attempt,
+      accounts: own.map((account) => this.#row(account)),
+      sides,
+      postings: postings.map((posting) => ({ ...posting, ...NOTHING_DONE })),
+      reverses: null,
+      id,
+      ...NO_DETAILS,
+      ...details,
+    });
+  }
+
+  /** It is done, as home has decided. */
+  finish(attempt: AttemptId, decided: Decided): string {
+    const time = this.#now();
+    const { postings, own, sides, asked } = this.#takePart(attempt);
+    const done = this.#move(postings, time, true).postings;
+    const accounts = own.map((account) => this.#row(account));
+    const event = { type: "finish", time, attempt, accounts, sides, postings: done } as const;
+    return formatEvent({ ...event, ...decided, reverses: null, ...asked });
+  }
+
+  undo(attempt: AttemptId): string {
+    const time = this.#now();
+    const { own, sides } = this.#takePart(attempt);
+    return formatEvent({
+      type: "undo",
+      time,
+      attempt,
+      accounts: own.map((account) => this.#row(account)),
+      sides,
+    });
   }
 
   hold(
@@ -157,18 +213,21 @@ export class LedgerSource {
   capture(
     hold: EventId,
     parts: readonly (readonly [Party, number])[],
-    { id = "req:p", content, ...details }: Asked = {},
+    { id = "req:p", content, across, ...details }: Asked & { readonly across?: Across } = {},
   ): string {
     const time = this.#now();
     const from = this.#end(hold);
     const { postings, accounts } = this.#move(
       parts.map(([to, amount]) => ({ from, to, amount })),
       time,
+      across !== undefined,
     );
     const payer = this.#row(from);
     const others = accounts.filter((account) => account.id !== from);
     const asked = { id, content: content ?? null, ...NO_DETAILS, ...details };
-    return formatEvent({ type: "capture", time, hold, postings, accounts: [payer, ...others], ...asked });
+    const decided = across === undefined ? {} : { across };
+    const moved = { postings, accounts: [payer, ...others] };
+    return formatEvent({ type: "capture", time, hold, ...moved, ...asked, ...decided });
   }
 
   release(hold: EventId, { id = "req:r", content }: Pick<Asked, "id" | "content"> = {}): string {
@@ -195,11 +254,22 @@ export class LedgerSource {
     return open.account;
   }
 
-  #move(postings: readonly Posting[], time: number) {
+  #takePart(attempt: AttemptId): OpenPart {
+    const part = this.#parts.get(attempt);
+    if (part === undefined) throw new Error(`no part ${attempt}`);
+    this.#parts.delete(attempt);
+    for (const [index, account] of part.own.entries())
+      this.#account(account).held -= part.sides[index]?.outgoing ?? 0;
+    return part;
+  }
+
+  /** @param isAcross accounts that this source does not have are of other shards */
+  #move(postings: readonly Posting[], time: number, isAcross = false) {
+    const isElsewhere = (party: Party): boolean => party === WORLD || (isAcross && !this.accounts.has(party));
     const done = postings.map((posting): PostingDone => {
       const { from, to, amount } = posting;
-      const out = from === WORLD ? OUTSIDE : this.#enter(from, -amount, time);
-      const inside = to === WORLD ? OUTSIDE : this.#enter(to, amount, time);
+      const out = isElsewhere(from) ? OUTSIDE : this.#enter(from, -amount, time);
+      const inside = isElsewhere(to) ? OUTSIDE : this.#enter(to, amount, time);
       const after = {
         fromSeq: out.seq,
         fromBalance: out.balance,
@@ -208,9 +278,8 @@ export class LedgerSource {
       };
       return { ...posting, ...after };
     });
-    const ids = new Set(postings.flatMap(({ from, to }) => [from, to]));
-    ids.delete(WORLD);
-    return { postings: done, accounts: [...ids].map((id) => this.#row(id)) };
+    const ids = [...new Set(postings.flatMap(({ from, to }) => [from, to]))];
+    return { postings: done, accounts: ids.filter((id) => !isElsewhere(id)).map((id) => this.#row(id)) };
   }
 
   #enter(id: AccountId, change: number, time: number) {
@@ -249,6 +318,28 @@ export class LedgerSource {
 }
 
 const OUTSIDE = { seq: 0, balance: 0 };
+const NOTHING_DONE = { fromSeq: 0, fromBalance: 0, toSeq: 0, toBalance: 0 };
+
+interface OpenPart {
+  readonly postings: readonly Posting[];
+  readonly own: readonly AccountId[];
+  readonly sides: readonly PartSide[];
+  readonly asked: Details & { readonly id: CommandId };
+}
+
+/** How far the account's balance falls below where it began, and rises above. */
+function sideOf(account: AccountId, postings: readonly Posting[]): PartSide {
+  let balance = 0;
+  let outgoing = 0;
+  let incoming = 0;
+  for (const { from, to, amount } of postings) {
+    if (from === account) balance -= amount;
+    if (to === account) balance += amount;
+    outgoing = Math.max(outgoing, -balance);
+    incoming = Math.max(incoming, balance);
+  }
+  return { outgoing, incoming, locks: 0 };
+}
 
 /** Puts batches where the deciding function does. */
 export async function putInOutbox(redis: RedisClient, batches: readonly Batch[]): Promise<void> {

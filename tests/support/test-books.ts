@@ -23,6 +23,7 @@ import type {
 } from "../../src/ledger/ledger.ts";
 import { isOwnAccount, isOwnHold, isOwnTransaction } from "../../src/ledger/own-accounts.ts";
 import type { EventId, Hold, Transaction } from "../../src/ledger/transaction.ts";
+import type { AttemptId, PartEvent } from "../../src/ledger/transit.ts";
 
 /** Books in memory that a test can send away, or set to what it likes; {@link keep} does what the writer does. */
 export class TestBooks implements BooksReader {
@@ -82,6 +83,14 @@ export class TestBooks implements BooksReader {
 
   async batch(shard: number, g: number): Promise<readonly LedgerEvent[] | null> {
     return this.#answering().texts(shard, g)?.map(parseEvent) ?? null;
+  }
+
+  async endOfPart(shard: number, attempt: AttemptId): Promise<PartEvent | null> {
+    this.#answering();
+    const ends = this.events(shard)
+      .map(parseEvent)
+      .filter((event) => event.type === "finish" || event.type === "undo");
+    return ends.findLast((event) => event.attempt === attempt) ?? null;
   }
 
   async hold(id: EventId): Promise<Hold | null> {
@@ -175,7 +184,8 @@ class KeptEvents {
         const hold = this.holds.get(event.hold);
         if (hold !== undefined) this.#setHold(endedHold(hold, event, place));
       }
-      const transaction = transactionOf(event, place);
+      // One across shards is listed where it was decided.
+      const transaction = event.type === "finish" ? null : transactionOf(event, place);
       if (transaction !== null) this.transactions.push(transaction);
       this.#entries.push(...entriesOf(event, place));
     }
@@ -236,7 +246,7 @@ class KeptEvents {
         time >= (fromTime ?? 0) &&
         time < (beforeTime ?? Number.POSITIVE_INFINITY),
     );
-    return pageOf(wanted.toReversed(), page);
+    return pageOf(newestFirst(wanted), page);
   }
 
   listHolds({ idBeginning, account, state }: HoldFilter, page: ListPage): Listed<Hold> {
@@ -246,7 +256,7 @@ class KeptEvents {
         (account === null || hold.from === account) &&
         (state === null || hold.state === state),
     );
-    return pageOf(wanted.toReversed(), page);
+    return pageOf(newestFirst(wanted), page);
   }
 
   totals() {
@@ -259,6 +269,11 @@ class KeptEvents {
       world: this.#entries
         .filter(
           ({ account, counterparty }) => counterparty === WORLD && this.#accounts.get(account)?.unit === unit,
+        )
+        .reduce((sum, { kind, value }) => sum + (kind === "credit" ? -BigInt(value) : BigInt(value)), 0n),
+      inTransit: this.#entries
+        .filter(
+          ({ account, counterparty }) => counterparty !== WORLD && this.#accounts.get(account)?.unit === unit,
         )
         .reduce((sum, { kind, value }) => sum + (kind === "credit" ? -BigInt(value) : BigInt(value)), 0n),
     }));
@@ -326,6 +341,15 @@ class KeptEvents {
     const account = this.#accounts.get(state.id);
     if (account !== undefined) this.#accounts.set(state.id, { ...account, ...state });
   }
+}
+
+/** Shards are kept one after the other. One shard alone has an order of its own, in which times may stand still. */
+function newestFirst<Item extends { readonly id: EventId; readonly time: Micros }>(
+  items: readonly Item[],
+): Item[] {
+  const latestFirst = items.toReversed();
+  const shards = new Set(items.map(({ id }) => id.split("-")[0]));
+  return shards.size < 2 ? latestFirst : latestFirst.toSorted((a, b) => b.time - a.time);
 }
 
 /** Keys are how many have come before. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { decisionsOf, type Outage, outageOf } from "../../proof/torture/report/outages.ts";
+import { decisionsOf, type Outage, outageOf, outageOfShards } from "../../proof/torture/report/outages.ts";
 import type { Fault, FaultRecord, FaultAction, Link, ProcessName } from "../../proof/torture/plan/fault.ts";
 import { faultRows } from "../../proof/torture/report/figure-rows.ts";
 import type { Answer, Attempt, Operation } from "../../proof/torture/clients/history.ts";
@@ -99,6 +99,18 @@ describe("the outage of a fault", () => {
     expect(isAlone(fault(8_000, 10_500))).toBe(false);
   });
 
+  test("is that of the shards that it touches; beside it the longest of the others", () => {
+    const shards = [decisionsBut([10_500, 12_000]), decisionsBut([10_200, 10_900]), decisionsBut()];
+    const of = (touched: readonly number[] | null) => {
+      const touching = { ...one, ...(touched === null ? {} : { hit: { processes: [], shards: touched } }) };
+      return outageOfShards(touching, [touching], shards, LOAD_ENDED_AT);
+    };
+    expect(of([0])).toEqual({ milliseconds: 1_500, open: false, alone: true, othersMilliseconds: 700 });
+    expect(of([1, 2])).toMatchObject({ milliseconds: 700, othersMilliseconds: 1_500 });
+    expect(of(null)).toMatchObject({ milliseconds: 1_500, othersMilliseconds: null });
+    expect(of([])).toMatchObject({ milliseconds: 0, othersMilliseconds: 1_500 });
+  });
+
   test("ends with a decision on a command, accepted or refused, and with nothing else", () => {
     const transact: Operation = { type: "transact", account: "1", kind: "debit", value: 1, description: "x" };
     const answers: readonly (readonly [Operation, Answer])[] = [
@@ -122,7 +134,9 @@ describe("the outage of a fault", () => {
       endedAt: 9 - index,
       answer,
     }));
-    expect(decisionsOf(attempts)).toEqual([7, 8, 9]);
+    expect(decisionsOf(attempts)).toEqual([[7, 8, 9]]);
+    // A batch may be of several shards, so that it tells of none.
+    expect(decisionsOf(attempts, 3).flat()).toEqual([7, 9]);
   });
 });
 
@@ -131,6 +145,7 @@ describe("figures", () => {
     milliseconds,
     open,
     alone,
+    othersMilliseconds: null,
   });
 
   /** What a run has of these faults. */

@@ -1,4 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { ONE_OF_EACH, type TortureForm } from "../../proof/torture/plan/torture-form.ts";
 import { FAULT_KINDS } from "../../proof/torture/plan/fault.ts";
 import { TORTURE_DEPENDENCIES } from "../../proof/torture/dependencies.ts";
 import { torture } from "../../proof/torture/torture.ts";
@@ -16,12 +17,18 @@ const SEEDS = process.env["TEST_SEED"] === undefined ? [1, 2] : [Number(process.
 const EMBEDDED_SEEDS = process.env["TEST_SEED"] === undefined ? [1, 3] : SEEDS;
 
 /** Prints the summary of a run that fails; its folder stays. */
-async function expectNothingFound(seed: number, seconds: number, embedded: boolean): Promise<void> {
+async function expectNothingFound(
+  seed: number,
+  seconds: number,
+  embedded: boolean,
+  form: TortureForm = ONE_OF_EACH,
+): Promise<void> {
   const result = await torture({
     seconds,
     seed,
     kinds: FAULT_KINDS,
     embedded,
+    form,
     dependencies: TORTURE_DEPENDENCIES,
   });
   if (result.violationsInAll > 0) console.error(summaryOf(result));
@@ -34,6 +41,14 @@ async function expectNothingFound(seed: number, seconds: number, embedded: boole
 
 describe.skipIf(serversMissing !== null)("a minute of torture finds nothing in the cluster", () => {
   for (const seed of SEEDS) test(`seed ${seed}`, () => expectNothingFound(seed, 60, false));
+});
+
+describe.skipIf(serversMissing !== null)("a minute of torture finds nothing over nodes", () => {
+  const [seed = 1] = SEEDS;
+  test(`three shards with two replicas each, seed ${seed}`, () =>
+    expectNothingFound(seed, 60, false, { shards: 3, replicas: 2 }));
+  test(`three shards on one Redis, seed ${seed}`, () =>
+    expectNothingFound(seed, 40, false, { shards: 3, replicas: 0 }));
 });
 
 describe("20 s of torture find nothing in the embedded ledger", () => {

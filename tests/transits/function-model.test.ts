@@ -8,7 +8,7 @@ import { open } from "../support/ledger/commands.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
-import { ShardCalls, transactionFrom } from "./support/shard-calls.ts";
+import { ShardCalls, transactionFrom } from "../support/transits/shard-calls.ts";
 import { type Asked, ShardModel, type Told } from "./support/shard-model.ts";
 
 /**

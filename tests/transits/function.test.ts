@@ -5,7 +5,7 @@ import type { Posting } from "../../src/ledger/transaction.ts";
 import { capture, change, condition, hold, release, transact } from "../support/ledger/commands.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis } from "../support/redis-under-test.ts";
-import { transactionFrom } from "./support/shard-calls.ts";
+import { transactionFrom } from "../support/transits/shard-calls.ts";
 import { ATTEMPT, aToB, HOME, OTHER, toldOfB, twoShards } from "./support/two-shards.ts";
 
 /** What the function in Redis answers to transactions across shards, case by case. */

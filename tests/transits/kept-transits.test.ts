@@ -7,7 +7,7 @@ import { parseEvent } from "../../src/ledger/event.ts";
 import { capture, hold } from "../support/ledger/commands.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis } from "../support/redis-under-test.ts";
-import { transactionFrom } from "./support/shard-calls.ts";
+import { transactionFrom } from "../support/transits/shard-calls.ts";
 import { ATTEMPT, aToB, HOME, OTHER, toldOfB, twoShards } from "./support/two-shards.ts";
 
 /** Holds that are paid to other shards, and what shards keep of what is in transit: as they tell it, full, and loaded. */

@@ -1,6 +1,7 @@
 import { WORLD } from "../clients/history.ts";
 import type { BooksSnapshot } from "../system/system-under-test.ts";
-import type { EntryRow, JournalReplay } from "./journal-replay.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
+import type { EntryRow } from "./placed-event.ts";
 import { availableOf } from "./command-model.ts";
 import type { RoundFindings } from "./round-violations.ts";
 
@@ -10,13 +11,13 @@ interface Kept {
 }
 
 /**
- * Checks that the tables of the books are what the journal makes of them, and that each unit's balances and the outside
- * are 0 together. Of entries of earlier rounds only a hash is compared.
+ * Checks that the tables of the books are what the journal makes of them, and that each unit's balances, the outside and
+ * what is in transit between shards are 0 together. Of entries of earlier rounds only a hash is compared.
  */
 export class BooksCheck {
   readonly #kept = new Map<string, Kept>();
 
-  check(books: BooksSnapshot, replay: JournalReplay, findings: RoundFindings): void {
+  check(books: BooksSnapshot, replay: ReplayedLedger, findings: RoundFindings): void {
     const { history } = replay;
     const accounts = [...history.accounts()].map(({ id, unit, state, creditLimit, balance, held, seq }) =>
       JSON.stringify([id, unit, state, creditLimit, balance, held, seq]),
@@ -26,10 +27,19 @@ export class BooksCheck {
     );
     compare("account", accounts, found, findings);
     const holds = [...history.holds()].map(({ id, from, to, amount, captured, state, expiresAt }) =>
-      JSON.stringify([id.split("-").slice(1, 3).map(Number), from, to, amount, captured, state, expiresAt]),
+      JSON.stringify([
+        id.slice(1).split("-").slice(0, 3).map(Number),
+        from,
+        to,
+        amount,
+        captured,
+        state,
+        expiresAt,
+      ]),
     );
-    const foundHolds = books.holds.map(({ g, event, account, to, amount, captured, state, expiresAt }) =>
-      JSON.stringify([[g, event], account, to ?? WORLD, amount, captured, state, expiresAt]),
+    const foundHolds = books.holds.map(
+      ({ shard, g, event, account, to, amount, captured, state, expiresAt }) =>
+        JSON.stringify([[shard, g, event], account, to ?? WORLD, amount, captured, state, expiresAt]),
     );
     compare("hold", holds, foundHolds, findings);
     const reversals = [...history.transactions()].flatMap(({ id, reversedBy }) =>
@@ -43,7 +53,7 @@ export class BooksCheck {
     checkSums(books, replay, findings);
   }
 
-  #checkEntries(entries: BooksSnapshot["entries"], replay: JournalReplay, findings: RoundFindings): void {
+  #checkEntries(entries: BooksSnapshot["entries"], replay: ReplayedLedger, findings: RoundFindings): void {
     const hashes = new Map<string, Kept>();
     const fresh: string[] = [];
     for (const row of entries) {
@@ -81,7 +91,7 @@ export class BooksCheck {
 
 function textOf(row: EntryRow): string {
   const { account, seq, kind, value, balance, description, command, time, counterparty, reference } = row;
-  const { g, event } = row;
+  const { shard, g, event } = row;
   return JSON.stringify([
     account,
     seq,
@@ -93,6 +103,7 @@ function textOf(row: EntryRow): string {
     time,
     counterparty,
     reference,
+    shard,
     g,
     event,
   ]);
@@ -120,8 +131,9 @@ function compare(
 }
 
 /** By the tables alone. */
-function checkSums(books: BooksSnapshot, { world }: JournalReplay, findings: RoundFindings): void {
+function checkSums(books: BooksSnapshot, { world, transits }: ReplayedLedger, findings: RoundFindings): void {
   const sums = new Map(world);
+  for (const [unit, sum] of transits.sums) sums.set(unit, (sums.get(unit) ?? 0n) + sum);
   const held = new Map<string, number>();
   for (const { account, amount, state } of books.holds)
     if (state === "open") held.set(account, (held.get(account) ?? 0) + amount);
@@ -138,6 +150,9 @@ function checkSums(books: BooksSnapshot, { world }: JournalReplay, findings: Rou
   }
   for (const [unit, sum] of sums) {
     if (sum !== 0n)
-      findings.add("sum-off", `The balances of ${unit} and what is outside are ${sum} together, not 0.`);
+      findings.add(
+        "sum-off",
+        `The balances of ${unit}, what is outside and what is in transit are ${sum} together, not 0.`,
+      );
   }
 }

@@ -27,6 +27,22 @@ export interface Violation {
     /** A hold that ended otherwise after its expiry, or expired before it. */
     | "expired-wrongly"
     | "reversed-twice"
+    /** A part of a transaction across shards was finished, and its home has not decided it; */
+    | "finished-undecided"
+    /** it was undone, and its home has decided it; */
+    | "undone-decided"
+    /** it was finished, or undone, a second time; */
+    | "part-ended-twice"
+    /** it was decided, and never prepared; */
+    | "part-missing"
+    /** the system is at rest, and it has not ended; */
+    | "part-open"
+    /** what ended it is not what was prepared or decided; */
+    | "part-differs"
+    /** one try of it was decided twice; */
+    | "attempt-decided-twice"
+    /** an account was changed while a part has locked it for a condition. */
+    | "lock-broken"
     | "odd-answer"
     | "other-outcome"
     | "audit"
@@ -66,7 +82,10 @@ export interface RoundCounts {
    * something as missing that may explain them.
    */
   readonly excused: number;
-  /** By the type of the command or the event; those of batches count one by one, and expiries as accepted. */
+  /**
+   * By the type of the command or the event; those of batches count one by one. As accepted count expiries, what was decided
+   * across shards, and parts of such transactions that were undone.
+   */
   readonly kinds: Readonly<Record<string, KindCounts>>;
 }
 

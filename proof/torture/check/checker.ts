@@ -10,8 +10,10 @@ import { JournalCheck } from "./journal-check.ts";
 import { JournalReplay } from "./journal-replay.ts";
 import { checkLinearizability, type Observation, type TimedChange } from "./linearizability.ts";
 import { NamedLosses } from "./named-losses.ts";
-import { attemptObservation, readingObservation } from "./observations.ts";
+import { attemptObservations, decisionObservations, readingObservation } from "./observations.ts";
 import { isKnownRefusal } from "./known-refusals.ts";
+import { APART, type ApartBatch, checkApart, isApartBatch } from "./apart-batches.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import { RoundFindings } from "./round-violations.ts";
 import { isEventShown } from "./shown-check.ts";
 import { answerText, commandText } from "./violation-text.ts";
@@ -26,6 +28,9 @@ import { answerText, commandText } from "./violation-text.ts";
  * it was answered; what was refused or not done is not; what is unknown is there once or not at all. Whatever was read,
  * and each refusal without a key, saw the ledger after one of the events, and everything must fit the order in which the
  * clients saw it happen (linearizability.ts).
+ *
+ * Shards have no order among each other. So that is done shard by shard, and what a command across shards found is looked
+ * for on each of them by itself (shard-view.ts). How its decision and its parts fit, transits.ts tells.
  */
 export function createChecker(): Checker {
   return new BooksChecker();
@@ -38,6 +43,8 @@ class BooksChecker implements Checker {
   readonly #journal = new JournalCheck();
   readonly #replay = new JournalReplay();
   readonly #books = new BooksCheck();
+  /** Of transactions across shards those of which a side is lost for good, by all restores. */
+  readonly #lostAttempts = new Set<string>();
   #round = 0;
 
   round(
@@ -47,26 +54,30 @@ class BooksChecker implements Checker {
   ): RoundVerdict {
     this.#round += 1;
     const findings = new RoundFindings();
-    const { history } = this.#replay;
-    const earliest = history.position;
     const reads: ReadAttempt[] = [];
-    const touched = this.#registerAttempts(attempts, reads, findings);
+    const apart: ApartBatch[] = [];
+    const touched = this.#registerAttempts(attempts, reads, apart, findings);
 
     const losses = new NamedLosses(restores);
+    for (const attempt of losses.attempts) this.#lostAttempts.add(attempt);
     const rows = this.#journal.check(books.journal, findings);
     const events = this.#replay.play(rows, findings);
+    this.#replay.transits.check(this.#lostAttempts, findings);
     this.#books.check(books, this.#replay, findings);
-    const round = this.#round;
-    const matching = { commands: this.#commands, history, round, isLossNamed: !losses.isEmpty, findings };
+    for (const batch of apart) checkApart(batch, this.#replay, findings);
+    const [round, replay] = [this.#round, this.#replay];
+    const matching = { commands: this.#commands, replay, round, isLossNamed: !losses.isEmpty, findings };
     for (const placed of events) {
       if (placed.event.type === "expiry") findings.count("expiry", "accepted");
+      if (placed.event.type === "undo") findings.count("part undone", "accepted");
       const command = matchEvent(placed, matching);
+      if (command !== null && command.across !== null) findings.count("across shards", "accepted");
       if (command !== null) touched.add(command);
     }
     const context = { round, losses, findings };
     for (const command of touched) checkOutcome(command, context);
     checkGroups(touched, findings);
-    this.#checkOrder(touched, reads, earliest, context);
+    this.#checkOrder(touched, reads, context);
     for (const command of touched) rememberOutcome(command);
     return { counts: findings.counts, violations: findings.violations };
   }
@@ -75,6 +86,7 @@ class BooksChecker implements Checker {
   #registerAttempts(
     attempts: readonly Attempt[],
     reads: ReadAttempt[],
+    apart: ApartBatch[],
     findings: RoundFindings,
   ): Set<RegisteredCommand> {
     const touched = new Set<RegisteredCommand>();
@@ -83,9 +95,8 @@ class BooksChecker implements Checker {
       count(seen, findings);
       const oddity = oddityOf(seen);
       if (oddity !== null) findings.add("odd-answer", `Attempt ${seen.number}: ${oddity}.`, [seen.number]);
-      // It may have been applied or not: an answer outside the contract says nothing.
-      const attempt: Attempt =
-        oddity === null ? seen : { ...seen, answer: { type: "unknown", reason: "an odd answer" } };
+      if (oddity === null && isApartBatch(seen)) apart.push(seen);
+      const attempt: Attempt = { ...seen, answer: meaningOf(seen, oddity) };
       const { operation } = attempt;
       if (isCommand(operation)) {
         for (const command of this.#commands.attempt(attempt, operation)) touched.add(command);
@@ -97,20 +108,32 @@ class BooksChecker implements Checker {
   #checkOrder(
     touched: ReadonlySet<RegisteredCommand>,
     reads: readonly ReadAttempt[],
-    earliest: number,
     { losses, findings, round }: OutcomeContext,
   ): void {
-    const sight = { replay: this.#replay, earliest };
+    const replay = this.#replay;
     const changes: TimedChange[] = [];
-    const observations: (Observation | null)[] = reads.map((attempt) => readingObservation(attempt, sight));
+    const seen: Observation[] = [];
+    for (const attempt of reads) {
+      const one = readingObservation(attempt, replay);
+      if (one !== null) seen.push(one);
+    }
     for (const command of touched) {
       const change = timedChange(command, round);
-      if (change !== null) changes.push(change);
-      for (const one of command.attempts) observations.push(attemptObservation(command, one, sight));
+      if (change !== null) {
+        changes.push(change, ...changesOfParts(command, change, replay));
+        seen.push(...decisionObservations(command, change, replay));
+      }
+      for (const one of command.attempts) seen.push(...attemptObservations(command, one, replay));
     }
-    const seen = observations.filter((one) => one !== null);
-    if (losses.isEmpty) checkLinearizability(this.#replay.history.position, changes, seen, findings);
-    else findings.counts.excused += seen.length;
+    if (!losses.isEmpty) {
+      findings.counts.excused += seen.length;
+      return;
+    }
+    // Where each shard's can have happened in order, all together can.
+    for (const [shard, span] of replay.spans) {
+      const isOfIt = (one: { readonly shard: number }): boolean => one.shard === shard;
+      checkLinearizability(span, changes.filter(isOfIt), seen.filter(isOfIt), findings);
+    }
   }
 }
 
@@ -131,8 +154,21 @@ function timedChange(command: RegisteredCommand, round: number): TimedChange | n
     end: Math.min(...told.map(({ endedAt }) => endedAt)),
     attempts: command.numbers,
     text: commandText(command),
+    shard: decision.shard,
     position: decision.position,
   };
+}
+
+/** What parts have done on other shards, after the request and before the answer. */
+function changesOfParts(
+  command: RegisteredCommand,
+  decided: TimedChange,
+  { transits }: ReplayedLedger,
+): TimedChange[] {
+  const parts = transits.finishedParts(command.across?.attempt ?? "");
+  return parts.flatMap(({ prepared, end }) =>
+    [prepared, end].map(({ shard, position }) => ({ ...decided, shard, position })),
+  );
 }
 
 /** All commands of an atomic batch happen in one decision, or none. */
@@ -142,7 +178,8 @@ function checkGroups(touched: ReadonlySet<RegisteredCommand>, findings: RoundFin
     const { members } = group;
     const decisions = members.flatMap((member) => (member.isApplied ? [member.decision] : []));
     const isWhole = decisions.length === 0 || decisions.length === members.length;
-    if (isWhole && new Set(decisions.map((decision) => decision?.g)).size <= 1) continue;
+    if (isWhole && new Set(decisions.map((decision) => `${decision?.shard} ${decision?.g}`)).size <= 1)
+      continue;
     const detail =
       `Of an atomic batch of ${members.length} commands ${decisions.length} are in the journal, in the batches ` +
       `${decisions.map((decision) => decision?.g).join(", ")}: ${members.map(commandText).join("; ")}.`;
@@ -215,9 +252,19 @@ function nameOf(operation: Attempt["operation"]): string {
 function oddityOf({ operation, answer }: Attempt): string | null {
   for (const [type, one] of answersOf(operation, answer)) {
     if (one.type === "odd") return one.reason;
+    if (one.type === "refused" && one.problem === APART && operation.type === "batch" && operation.atomic)
+      continue;
     if (one.type === "refused" && !isKnownRefusal(one.problem, type)) return `${type}: ${answerText(one)}`;
   }
   return null;
+}
+
+/** What an answer says of what was done. */
+function meaningOf(attempt: Attempt, oddity: string | null): Attempt["answer"] {
+  // It may have been applied or not: an answer outside the contract says nothing.
+  if (oddity !== null) return { type: "unknown", reason: "an odd answer" };
+  // No shard was asked, or none has kept anything of it: what it comes to next time is open.
+  return isApartBatch(attempt) ? { type: "not-done" } : attempt.answer;
 }
 
 /** Of a batch the answer to each of its commands. */

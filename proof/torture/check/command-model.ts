@@ -27,6 +27,10 @@ export class Trial implements LedgerView {
     return this.#accounts.get(id) ?? this.#before.account(id);
   }
 
+  isAway(account: string): boolean {
+    return this.#before.isAway?.(account) ?? false;
+  }
+
   hold(id: string): HoldRow | null {
     return this.#holds.get(id) ?? this.#before.hold(id);
   }
@@ -36,9 +40,9 @@ export class Trial implements LedgerView {
     return found !== null && this.#reversed.has(id) ? { ...found, reversedBy: NOT_YET_KNOWN } : found;
   }
 
-  /** The accounts that it has changed. */
+  /** The accounts that it has changed, as far as they are looked at. */
   get changed(): ReadonlyMap<string, AccountRow> {
-    return this.#accounts;
+    return new Map([...this.#accounts].filter(([id]) => !this.isAway(id)));
   }
 
   /** @returns why it is refused; null if it is accepted, and this is now the ledger after it */
@@ -156,6 +160,7 @@ export class Trial implements LedgerView {
     for (const [index, condition] of conditions.entries()) {
       const account = this.account(condition.account);
       if (account === null) return refused("account-not-found", condition.account, index);
+      if (this.isAway(condition.account)) continue;
       if (!isMet(condition, account)) return refused("condition-failed", condition.account, index);
     }
     const moved = new Map<string, AccountRow>();

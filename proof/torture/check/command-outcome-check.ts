@@ -1,6 +1,6 @@
 import type { Accepted, Refused } from "../clients/history.ts";
 import type { KnownOutcome, RegisteredCommand, Try } from "./command-registry.ts";
-import { isSameRefusal } from "./event-matching.ts";
+import { isSameRefusal } from "./refusing-shard.ts";
 import type { NamedLosses } from "./named-losses.ts";
 import type { RoundFindings } from "./round-violations.ts";
 import { isEventShown } from "./shown-check.ts";

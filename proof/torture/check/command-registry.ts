@@ -1,6 +1,6 @@
 import type { Accepted, Answer, Attempt, Batch, Command, Operation, Refused } from "../clients/history.ts";
-import { commandIn, type Event } from "./journal-events.ts";
-import type { PlacedEvent } from "./journal-replay.ts";
+import { type Across, commandIn, type Event } from "./journal-events.ts";
+import type { PlacedEvent } from "./placed-event.ts";
 import type { LedgerView } from "./ledger-history.ts";
 
 /** What an attempt came to for one command: of a batch, for one of its commands. */
@@ -76,6 +76,12 @@ export class RegisteredCommand {
 
   get numbers(): number[] {
     return this.attempts.length > 0 ? this.attempts.map(({ number }) => number) : [this.first];
+  }
+
+  /** Of a command that was decided across shards. */
+  get across(): Across | null {
+    const event = this.decision?.event;
+    return event?.type === "transaction" || event?.type === "capture" ? event.details.across : null;
   }
 
   get isApplied(): boolean {
@@ -184,7 +190,8 @@ function markOfEvent(event: Event & { readonly id: string }, limitChanged: boole
       return `name ${event.details.name}`;
     case "change":
       return limitChanged ? `limit ${event.account.id} ${event.account.creditLimit}` : null;
-    case "transaction": {
+    case "transaction":
+    case "part": {
       const { reference, description } = event.details;
       return reference === null ? `description ${description}` : `reference ${reference}`;
     }
@@ -193,6 +200,8 @@ function markOfEvent(event: Event & { readonly id: string }, limitChanged: boole
     case "capture":
     case "release":
     case "expiry":
+    case "finish":
+    case "undo":
     case "refusal":
     case "missing":
       return null;

@@ -1,16 +1,19 @@
 import { type Command, type Posting, WORLD } from "../clients/history.ts";
-import { NOT_YET_KNOWN, oppositeOf, Trial } from "./command-model.ts";
+import { oppositeOf, Trial } from "./command-model.ts";
 import type { CommandRegistry, RegisteredCommand } from "./command-registry.ts";
 import { type AccountRow, commandIn, type Event, type RefusalText } from "./journal-events.ts";
-import type { PlacedEvent } from "./journal-replay.ts";
-import type { LedgerHistory, LedgerView } from "./ledger-history.ts";
+import type { PlacedEvent } from "./placed-event.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
+import type { LedgerView } from "./ledger-history.ts";
+import { isSameRefusal, refusingPosition, refusingShard } from "./refusing-shard.ts";
 import type { RoundFindings } from "./round-violations.ts";
+import { ShardView } from "./shard-view.ts";
 import { shownAfter } from "./shown-check.ts";
 import { commandText, refusalText } from "./violation-text.ts";
 
 export interface MatchContext {
   readonly commands: CommandRegistry;
-  readonly history: LedgerHistory;
+  readonly replay: ReplayedLedger;
   readonly round: number;
   /** A restore of this round named something as missing. */
   readonly isLossNamed: boolean;
@@ -25,9 +28,11 @@ export interface MatchContext {
  */
 export function matchEvent(placed: PlacedEvent, context: MatchContext): RegisteredCommand | null {
   const { event, text, position } = placed;
-  const { commands, history, round, findings } = context;
-  if (event.type === "missing" || event.type === "expiry" || event.id === "initial") return null;
-  const before = history.at(position - 1);
+  const { commands, replay, round, findings } = context;
+  if (event.type === "missing" || event.type === "expiry") return null;
+  // How they end follows from what was prepared and decided.
+  if (event.type === "finish" || event.type === "undo" || event.id === "initial") return null;
+  const before = replay.history.at(position - 1);
   const limitChanged =
     event.type === "change" && before.account(event.account.id)?.creditLimit !== event.account.creditLimit;
   const command = commands.ofEvent(event, limitChanged);
@@ -35,8 +40,10 @@ export function matchEvent(placed: PlacedEvent, context: MatchContext): Register
     findings.add("unasked", `Nobody asked for the event "${text}", which is in the journal.`);
     return null;
   }
+  // It may be a try that was not decided.
+  if (event.type === "part") return null;
   if (isDecidedTwice(command, placed, context)) return null;
-  command.decision = { ...placed, round, after: shownAfter(placed, history.at(position)) };
+  command.decision = { ...placed, round, after: shownAfter(placed, replay) };
   const id = event.type === "refusal" ? command.refusalId : command.id;
   const found = commandIn(event.id);
   const isItsId = id === null ? found.id.startsWith("req:") : found.id === id;
@@ -51,7 +58,7 @@ export function matchEvent(placed: PlacedEvent, context: MatchContext): Register
     const detail = `${commandText(command)} is in the journal with ${nameText(found.by)}, and was decided with ${right}.`;
     findings.add("unasked", detail, command.numbers);
   }
-  if (event.type === "refusal") checkRefusal(command, event.refusal, before, context);
+  if (event.type === "refusal") checkRefusal(command, event.refusal, placed, context);
   else checkAcceptance(command, placed, context);
   return command;
 }
@@ -80,34 +87,37 @@ function isDecidedTwice(command: RegisteredCommand, placed: PlacedEvent, context
 function checkRefusal(
   command: RegisteredCommand,
   refusal: RefusalText,
-  before: LedgerView,
-  { findings }: MatchContext,
+  { shard, position }: PlacedEvent,
+  { replay, findings, isLossNamed }: MatchContext,
 ): void {
-  const trial = new Trial(before);
-  const { group } = command;
+  const { group, operation } = command;
+  const positions = new Map([[shard, position - 1]]);
+  const refusing = refusingShard(replay, operation, refusal) ?? shard;
+  if (refusing !== shard && group?.batch.atomic !== true) {
+    const at = refusingPosition(replay, operation, refusal, refusing);
+    // It may be what was lost.
+    if (at === null && isLossNamed) return;
+    if (at !== null) positions.set(refusing, at);
+  }
+  const trial = new Trial(new ShardView(replay, positions));
   // It was decided after those before it in its batch, which were then taken back.
   if (group?.batch.atomic === true)
     for (const { command: earlier } of group.batch.commands.slice(0, group.index)) trial.apply(earlier);
-  const wanted = trial.apply(command.operation);
+  const wanted = trial.apply(operation);
   if (wanted !== null && isSameRefusal(wanted, refusal)) return;
   const right = wanted === null ? "accepted" : refusalText(wanted);
   const detail = `${commandText(command)} is in the journal as refused: ${refusalText(refusal)}; right is: ${right}.`;
   findings.add("impossible-refusal", detail, command.numbers);
 }
 
-export function isSameRefusal(wanted: RefusalText, found: RefusalText): boolean {
-  return (
-    wanted.problem === found.problem &&
-    wanted.account === found.account &&
-    wanted.index === found.index &&
-    (wanted.other === found.other || wanted.other === NOT_YET_KNOWN)
-  );
-}
-
 function checkAcceptance(command: RegisteredCommand, placed: PlacedEvent, context: MatchContext): void {
-  const { event, text, position } = placed;
-  const { history, findings } = context;
-  const before = history.at(position - 1);
+  const { event, text, position, shard } = placed;
+  const { replay, findings, isLossNamed } = context;
+  const positions = new Map([[shard, position - 1]]);
+  // Each of the other shards has looked at it when it prepared its part.
+  for (const { prepared } of replay.transits.finishedParts(command.across?.attempt ?? ""))
+    positions.set(prepared.shard, prepared.position - 1);
+  const before = new ShardView(replay, positions);
   const differs = differenceOf(command.operation, event, before);
   if (differs !== null) {
     const name = differs === "parts" ? "partly-applied" : "wrong-answer";
@@ -116,13 +126,16 @@ function checkAcceptance(command: RegisteredCommand, placed: PlacedEvent, contex
   }
   const trial = new Trial(before);
   const refusal = trial.apply(command.operation);
+  // A part that was lost is prepared anew, on what its accounts are by then.
+  if (refusal !== null && isLossNamed && command.across !== null) return;
   if (refusal !== null) {
     const detail = `${commandText(command)} was accepted, which had to be refused: ${refusalText(refusal)}.`;
     findings.add("impossible-acceptance", detail, command.numbers);
     return;
   }
-  const after = history.at(position);
+  const after = replay.history.at(position);
   for (const [id, row] of trial.changed) {
+    if (replay.placeOf(id)?.shard !== shard) continue;
     const found = after.account(id);
     if (found !== null && standingText(found) === standingText(row)) continue;
     const detail = `${commandText(command)} left account ${id} as ${found && standingText(found)}, not as ${standingText(row)}.`;

@@ -9,31 +9,34 @@ interface End {
   readonly hash: string;
 }
 
-/** Checks the journal's chain, from its first row to its last and through the end that an earlier round has seen. */
+/** Checks the journal's chains, one a shard, from the first row to the last and through the end that an earlier round has seen. */
 export class JournalCheck {
-  #end: End | null = null;
+  readonly #ends = new Map<number, End>();
 
-  /**
-   * @returns the rows that are new since the previous round
-   * @throws Error if there is more than one shard: the order of what they decide is not known
-   */
+  /** @returns the rows that are new since the previous round, one shard after the other */
   check(journal: readonly JournalRow[], findings: RoundFindings): JournalRow[] {
+    const shards = Map.groupBy(journal, ({ shard }) => shard);
+    for (const shard of this.#ends.keys()) if (!shards.has(shard)) shards.set(shard, []);
+    return [...shards].flatMap(([shard, rows]) => this.#checkShard(shard, rows, findings));
+  }
+
+  #checkShard(shard: number, rows: readonly JournalRow[], findings: RoundFindings): JournalRow[] {
     const fresh: JournalRow[] = [];
+    const end = this.#ends.get(shard);
     let before: End | null = null;
-    let isSeen = this.#end === null;
-    for (const row of journal) {
-      const { shard, g, events } = row;
-      if (shard !== 0) throw new Error("The books are of several shards: the checker knows of one.");
+    let isSeen = end === undefined;
+    for (const row of rows) {
+      const { g, events } = row;
       const [, from = g, to = g] = (/^m \d+ (\d+) (\d+)$/.exec(events[0] ?? "") ?? []).map(Number);
       const follows = from === (before === null ? 0 : before.g + 1) && to === g;
       if (!follows || row.previous !== (before?.hash ?? "00".repeat(32)) || row.hash !== hashOf(row))
-        broken(findings, `is broken at batch ${g}, after ${before?.g}`);
-      if (this.#end?.g === g && this.#end.hash === row.hash) isSeen = true;
-      if (this.#end === null || g > this.#end.g) fresh.push(row);
+        broken(findings, `of shard ${shard} is broken at batch ${g}, after ${before?.g}`);
+      if (end?.g === g && end.hash === row.hash) isSeen = true;
+      if (end === undefined || g > end.g) fresh.push(row);
       before = { g, hash: row.hash };
     }
-    if (!isSeen) broken(findings, `had another batch ${this.#end?.g} after an earlier round`);
-    this.#end = before;
+    if (!isSeen) broken(findings, `of shard ${shard} had another batch ${end?.g} after an earlier round`);
+    if (before !== null) this.#ends.set(shard, before);
     return fresh;
   }
 }

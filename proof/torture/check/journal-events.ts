@@ -23,11 +23,28 @@ export interface Move extends Posting {
   readonly toBalance: number;
 }
 
+/** Of a transaction across shards: the try of it that was decided, and on which other shards it has parts. */
+export interface Across {
+  readonly attempt: string;
+  readonly shards: readonly number[];
+}
+
+/** What a part of such a transaction sets aside on an account, and frees there once it ends. */
+export interface Side {
+  /** Of what is held. */
+  readonly outgoing: number;
+  /** Room for what comes in. */
+  readonly incoming: number;
+  /** 1: nothing else may change the account; else 0. */
+  readonly locks: number;
+}
+
 interface Details {
   readonly description: string | null;
   readonly reference: string | null;
   readonly name: string | null;
   readonly reverses: string | null;
+  readonly across: Across | null;
 }
 
 /** `id`: that of the command, as it is written, see `commandIn`; of the accounts of the start `initial`. */
@@ -93,6 +110,41 @@ export type Event =
       readonly id: string;
     }
   | { readonly type: "expiry"; readonly time: number; readonly hold: string; readonly account: AccountRow }
+  /** Of a transaction across shards the part on one of them, but for its home, is prepared; */
+  | {
+      readonly type: "part";
+      readonly time: number;
+      readonly attempt: string;
+      readonly moves: readonly Move[];
+      readonly accounts: readonly AccountRow[];
+      /** Of the account in the same place. */
+      readonly sides: readonly Side[];
+      readonly id: string;
+      readonly details: Details;
+    }
+  /** and is finished, as its home has decided it; */
+  | {
+      readonly type: "finish";
+      readonly time: number;
+      readonly attempt: string;
+      readonly transaction: string;
+      readonly decidedAt: number;
+      /** Null where it captures none. */
+      readonly hold: string | null;
+      readonly moves: readonly Move[];
+      readonly accounts: readonly AccountRow[];
+      readonly sides: readonly Side[];
+      readonly id: string;
+      readonly details: Details;
+    }
+  /** or undone. */
+  | {
+      readonly type: "undo";
+      readonly time: number;
+      readonly attempt: string;
+      readonly accounts: readonly AccountRow[];
+      readonly sides: readonly Side[];
+    }
   | { readonly type: "refusal"; readonly time: number; readonly refusal: KeptRefusal; readonly id: string }
   | { readonly type: "missing" };
 
@@ -191,6 +243,31 @@ export function readEvent(text: string): Event {
       const [time, hold] = [words.number(), words.next()];
       return { type: "expiry", time, hold, account: words.row(words.next()) };
     }
+    case "q": {
+      const [time, attempt] = [words.number(), words.next()];
+      const moved = words.movesWithSides();
+      return { type: "part", time, attempt, ...moved, id: words.next(), details: words.details() };
+    }
+    case "f": {
+      const [time, attempt, transaction] = [words.number(), words.next(), words.next()];
+      const [decidedAt, hold] = [words.number(), words.next()];
+      const decided = { transaction, decidedAt, hold: hold === "-" ? null : hold };
+      const moved = words.movesWithSides();
+      return {
+        type: "finish",
+        time,
+        attempt,
+        ...decided,
+        ...moved,
+        id: words.next(),
+        details: words.details(),
+      };
+    }
+    case "u": {
+      const [time, attempt] = [words.number(), words.next()];
+      const { accounts, sides } = words.movesWithSides();
+      return { type: "undo", time, attempt, accounts, sides };
+    }
     case "x": {
       const time = words.number();
       return { type: "refusal", time, refusal: refusalOf(words.next()), id: words.next() };
@@ -272,10 +349,20 @@ class Words {
     return { moves, accounts: Array.from({ length: accounts }, () => this.row(this.next())) };
   }
 
+  movesWithSides(): ReturnType<Words["moves"]> & { readonly sides: Side[] } {
+    const { moves, accounts } = this.moves();
+    const sides = accounts.map(() => ({
+      outgoing: this.number(),
+      incoming: this.number(),
+      locks: this.number(),
+    }));
+    return { moves, accounts, sides };
+  }
+
   details(): Details {
     const text = this.rest();
-    const details: Partial<Record<keyof Details, string>> = text === "" ? {} : JSON.parse(text);
-    const { description = null, reference = null, name = null, reverses = null } = details;
-    return { description, reference, name, reverses };
+    const details: Partial<Details> = text === "" ? {} : JSON.parse(text);
+    const { description = null, reference = null, name = null, reverses = null, across = null } = details;
+    return { description, reference, name, reverses, across };
   }
 }

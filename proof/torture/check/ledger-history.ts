@@ -29,6 +29,8 @@ export interface TransactionRow {
 /** What is read of the ledger at some position; also with what a command would change of it. */
 export interface LedgerView {
   account(id: string): AccountRow | null;
+  /** Whether the account is on a shard that is not looked at: nothing is known of it but its unit. */
+  isAway?(account: string): boolean;
   hold(id: string): HoldRow | null;
   transaction(id: string): TransactionRow | null;
 }

@@ -1,3 +1,4 @@
+import type { Span } from "./placed-event.ts";
 import type { RoundFindings } from "./round-violations.ts";
 
 /** An operation, with the times of its request and its answer by the clients' clock. */
@@ -8,6 +9,7 @@ interface TimedOperation {
   readonly end: number;
   readonly attempts: readonly number[];
   readonly text: string;
+  readonly shard: number;
 }
 
 /** What has an event: also a refusal under a key. */
@@ -18,27 +20,27 @@ export interface TimedChange extends TimedOperation {
 }
 
 export interface Observation extends TimedOperation {
-  readonly type: "statement" | "refusal";
-  /** The earliest position at which it can have seen the ledger. */
-  readonly earliest: number;
+  /** `acceptance`: of a command that found something there in order, and is decided on another shard. */
+  readonly type: "statement" | "refusal" | "acceptance";
   /** The first position from `from` to `to` at which the ledger is as it saw it; null if there is none. */
   readonly first: (from: number, to: number) => number | null;
 }
 
 /**
- * Checks linearizability: whether all that was answered can have happened in the order of the journal, each operation at
- * one moment between its request and its answer.
+ * Checks linearizability of one shard: whether all that was answered can have happened in the order of its journal, each
+ * operation at one moment between its request and its answer.
  *
  * The journal gives the order of the changes, of all accounts, so only observations have a choice of position: what was
- * read, and refusals without a key, which saw a ledger that forbade the command. An operation that ended before another
+ * read, and refusals without a key, which saw a ledger that forbade the command; of what is decided across shards also what
+ * the others of them saw. An operation that ended before another
  * began comes first. Each observation gets the earliest position that everything before it allows: if any choice works,
  * this one does, since a later position would only rule out more. Its latest possible position is the one before any
  * change that was requested after its end.
  *
- * @param positions how many events there are
+ * @param span of the shard's events of this round
  */
 export function checkLinearizability(
-  positions: number,
+  span: Span,
   changes: readonly TimedChange[],
   observations: readonly Observation[],
   findings: RoundFindings,
@@ -69,12 +71,12 @@ export function checkLinearizability(
       }
       continue;
     }
-    const from = Math.max(operation.earliest, last?.position ?? 0);
+    const from = Math.max(span.from, last?.position ?? 0);
     const next = changeAfter(operation.end);
-    const to = Math.min(positions, next === null ? Infinity : next.position - 1);
+    const to = Math.min(span.to, next === null ? Infinity : next.position - 1);
     const position = operation.first(from, to);
     if (position !== null) placed.set(operation, position);
-    else addViolation(operation, { from, to, last: last?.of ?? null, next }, positions, findings);
+    else addViolation(operation, { from, to, last: last?.of ?? null, next }, span, findings);
   }
 }
 
@@ -88,19 +90,19 @@ interface Range {
 function addViolation(
   observation: Observation,
   { from, to, last, next }: Range,
-  positions: number,
+  span: Span,
   findings: RoundFindings,
 ): void {
   const numbers = [...observation.attempts, ...(last?.attempts ?? [])];
   const after = last === null ? "what stood before this round" : last.text;
-  if (observation.type === "refusal") {
+  if (observation.type !== "statement") {
     const bounds =
       from > to ? "no event" : `none of the events ${from} to ${to}, which it may have followed,`;
     const detail = `${observation.text}: ${bounds} gives a reason for it. The earliest is that of ${after}.`;
-    findings.add("impossible-refusal", detail, numbers);
+    findings.add(`impossible-${observation.type}`, detail, numbers);
     return;
   }
-  const seen = observation.first(0, positions);
+  const seen = observation.first(span.from, span.to);
   if (seen === null) {
     findings.add(
       "impossible-statement",

@@ -12,15 +12,20 @@ import type { RegisteredCommand } from "./command-registry.ts";
 export class NamedLosses {
   readonly #accounts = new Set<string>();
   readonly #batches: boolean;
+  /** The attempts of transactions across shards of which a shard has lost its side for good. */
+  readonly attempts: readonly string[];
 
   constructor(restores: readonly RestoreReport[]) {
     for (const { missing } of restores)
       for (const { account } of missing.accounts) this.#accounts.add(account);
+    const transits = restores.flatMap(({ missing }) => missing.transits ?? []);
+    for (const { accounts } of transits) for (const account of accounts) this.#accounts.add(account);
+    this.attempts = transits.map(({ attempt }) => attempt);
     this.#batches = restores.some(({ missing }) => missing.batches.length > 0);
   }
 
   get isEmpty(): boolean {
-    return !this.#batches && this.#accounts.size === 0;
+    return !this.#batches && this.#accounts.size === 0 && this.attempts.length === 0;
   }
 
   /** Whether the command may be missing. */
@@ -29,8 +34,9 @@ export class NamedLosses {
   }
 
   /** Whether its answers may tell of what is no more. */
-  excusesCommand({ attempts, open }: RegisteredCommand): boolean {
-    return !this.isEmpty && attempts.length + (open ? 1 : 0) > 1;
+  excusesCommand({ attempts, open, across }: RegisteredCommand): boolean {
+    // A part that was lost is made again, on what its accounts are by then.
+    return !this.isEmpty && (attempts.length + (open ? 1 : 0) > 1 || across !== null);
   }
 }
 

@@ -1,39 +1,43 @@
 import type { Answer, Attempt, Command, Reading, ShownStatement } from "../clients/history.ts";
 import { Trial } from "./command-model.ts";
 import type { RegisteredCommand, Try } from "./command-registry.ts";
-import { isSameRefusal } from "./event-matching.ts";
-import type { JournalReplay } from "./journal-replay.ts";
+import type { RefusalText } from "./journal-events.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import type { LedgerView } from "./ledger-history.ts";
 import type { Observation } from "./linearizability.ts";
+import { isRefusedSo, refusingPosition, refusingShard } from "./refusing-shard.ts";
+import { ShardView, shardsTouched } from "./shard-view.ts";
 import { isAccountShown, isHoldShown, isTransactionShown } from "./shown-check.ts";
-import { answerText, operationText } from "./violation-text.ts";
+import { answerText, commandText, operationText, refusalText } from "./violation-text.ts";
 
 /** From the contract. */
 const STATEMENT_ENTRIES = 10;
 const TIME_SHAPE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
 
-/** What a client saw that changed nothing: each saw the ledger at one position. */
-export interface Sight {
-  readonly replay: JournalReplay;
-  /** Before this round. */
-  readonly earliest: number;
-}
+/** When something was seen, by the clients' clock, and by which attempts. */
+type Seen = Pick<Observation, "begin" | "end" | "attempts">;
 
-/** @returns null if the answer says nothing */
+/**
+ * What a client saw that changed nothing: it saw its shard at one position.
+ *
+ * @returns null if the answer says nothing
+ */
 export function readingObservation(
   attempt: Attempt & { readonly operation: Reading },
-  sight: Sight,
+  replay: ReplayedLedger,
 ): Observation | null {
   const { operation, answer } = attempt;
-  const fits = readingFits(operation, answer, sight.replay);
+  const fits = readingFits(operation, answer, replay);
   if (fits === null) return null;
   const text = `what attempt ${attempt.number} read (${operation.type}: ${answerText(answer)})`;
-  return observation(attempt, "statement", text, fits, sight);
+  // What is in no journal is on no shard: wherever it were, there is nothing of it.
+  const [shard = 0] = shardsTouched(replay, operation);
+  return observation("statement", seenBy(attempt), text, shard, (at) => fits(replay.history.at(at)));
 }
 
 type Fits = (view: LedgerView) => boolean;
 
-function readingFits(operation: Reading, answer: Answer, replay: JournalReplay): Fits | null {
+function readingFits(operation: Reading, answer: Answer, replay: ReplayedLedger): Fits | null {
   switch (answer.type) {
     case "statement": {
       const account = "account" in operation ? operation.account : "";
@@ -79,30 +83,34 @@ function found(operation: Reading, view: LedgerView): object | null {
   }
 }
 
-/** Refusals without a key, dry runs, and accounts that were there already when they were opened again. */
-export function attemptObservation(command: RegisteredCommand, one: Try, sight: Sight): Observation | null {
+/**
+ * Refusals without a key, dry runs, and accounts that were there already when they were opened again. Each shard that such a
+ * command touches was seen at a moment of its own.
+ */
+export function attemptObservations(
+  command: RegisteredCommand,
+  one: Try,
+  replay: ReplayedLedger,
+): Observation[] {
   const { answer } = one;
   const { operation } = command;
   const text = `${operationText(operation)} (attempt ${one.number}): ${answerText(answer)}`;
   switch (answer.type) {
-    case "refused": {
-      if (command.id !== null) return null;
-      const fits: Fits = (view) => {
-        const wanted = new Trial(view).apply(operation);
-        return wanted !== null && isSameRefusal(wanted, answer);
-      };
-      return observation(one, "refusal", text, fits, sight);
-    }
+    case "refused":
+      if (command.id !== null) return [];
+      return refusalObservations(operation, answer, seenBy(one), text, replay, null);
     case "dry-run":
-      return observation(one, "statement", text, (view) => isDryRunShown(operation, answer, view), sight);
-    case "account":
-      return observation(
-        one,
-        "statement",
-        text,
-        (view) => isAccountShown(answer.account, view.account(answer.account.id)),
-        sight,
-      );
+      return touched(replay, operation).map((shard) => {
+        const fits = (at: number): boolean => isDryRunShown(operation, answer, shard, at, replay);
+        return observation("statement", seenBy(one), text, shard, fits);
+      });
+    case "account": {
+      const { account } = answer;
+      const [shard = 0] = touched(replay, operation);
+      const fits = (at: number): boolean =>
+        isAccountShown(account, replay.history.at(at).account(account.id));
+      return [observation("statement", seenBy(one), text, shard, fits)];
+    }
     case "accepted":
     case "batch":
     case "hold":
@@ -111,37 +119,112 @@ export function attemptObservation(command: RegisteredCommand, one: Try, sight: 
     case "not-done":
     case "odd":
     case "unknown":
-      return null;
+      return [];
   }
+}
+
+/** What shards saw of a command that another one has decided, without an event of their own. */
+export function decisionObservations(
+  command: RegisteredCommand,
+  seen: Seen,
+  replay: ReplayedLedger,
+): Observation[] {
+  const { operation, decision, group } = command;
+  // An atomic batch has nothing on other shards.
+  if (decision === null || group?.batch.atomic === true) return [];
+  const { event, shard: home, position } = decision;
+  const text = commandText(command);
+  if (event.type === "refusal") {
+    const refused = `${text}, refused: ${refusalText(event.refusal)}`;
+    return refusalObservations(operation, event.refusal, seen, refused, replay, { home, at: position - 1 });
+  }
+  if (event.type !== "hold") return [];
+  return touched(replay, operation)
+    .filter((shard) => shard !== home)
+    .map((shard) => {
+      const fits = (at: number): boolean =>
+        new Trial(new ShardView(replay, new Map([[shard, at]]))).apply(operation) === null;
+      return observation("acceptance", seen, text, shard, fits);
+    });
+}
+
+/**
+ * One shard refuses it so, and no other one for what comes before that.
+ *
+ * @param decided where and at which position it was; null if it is not known
+ */
+function refusalObservations(
+  command: Command,
+  refusal: RefusalText,
+  seen: Seen,
+  text: string,
+  replay: ReplayedLedger,
+  decided: { readonly home: number; readonly at: number } | null,
+): Observation[] {
+  const shards = touched(replay, command);
+  const refusing = refusingShard(replay, command, refusal);
+  const isOfOther = shards.length > 1 && refusing !== undefined;
+  const refusingAt = !isOfOther
+    ? null
+    : decided?.home === refusing
+      ? decided.at
+      : refusingPosition(replay, command, refusal, refusing);
+  return shards.flatMap((shard) => {
+    if (shard === decided?.home) return [];
+    const others = new Map<number, number>();
+    if (isOfOther && shard !== refusing) {
+      // That is told of the shard that refuses it.
+      if (refusingAt === null) return [];
+      others.set(refusing, refusingAt);
+    }
+    const fits = (at: number): boolean =>
+      isRefusedSo(replay, command, refusal, new Map([...others, [shard, at]]));
+    return [observation("refusal", seen, text, shard, fits)];
+  });
+}
+
+function touched(replay: ReplayedLedger, command: Command): readonly number[] {
+  const shards = shardsTouched(replay, command);
+  return shards.length === 0 ? [0] : shards;
 }
 
 function isDryRunShown(
   command: Command,
   answer: Extract<Answer, { type: "dry-run" }>,
-  view: LedgerView,
+  shard: number,
+  at: number,
+  replay: ReplayedLedger,
 ): boolean {
-  const trial = new Trial(view);
-  if (trial.apply(command) !== null || answer.accounts.length !== trial.changed.size) return false;
-  return answer.accounts.every((shown) => isAccountShown(shown, trial.changed.get(shown.id) ?? null));
+  const trial = new Trial(new ShardView(replay, new Map([[shard, at]])));
+  if (trial.apply(command) !== null) return false;
+  const shown = answer.accounts.filter(({ id }) => (replay.placeOf(id)?.shard ?? shard) === shard);
+  const { changed } = trial;
+  return (
+    shown.length === changed.size && shown.every((one) => isAccountShown(one, changed.get(one.id) ?? null))
+  );
 }
 
+function seenBy({ number, sentAt, endedAt }: Pick<Try, "number" | "sentAt" | "endedAt">): Seen {
+  return { begin: sentAt, end: endedAt, attempts: [number] };
+}
+
+/** @param fits whether the shard at that position is as it was seen */
 function observation(
-  { number, sentAt: begin, endedAt: end }: Pick<Try, "number" | "sentAt" | "endedAt">,
   type: Observation["type"],
+  { begin, end, attempts }: Seen,
   text: string,
-  fits: Fits,
-  { replay, earliest }: Sight,
+  shard: number,
+  fits: (position: number) => boolean,
 ): Observation {
   return {
     type,
     begin,
     end,
-    attempts: [number],
+    attempts,
     text,
-    earliest,
+    shard,
     first: (from, to) => {
-      for (let position = Math.max(from, earliest); position <= to; position += 1)
-        if (fits(replay.history.at(position))) return position;
+      for (let position = from; position <= to; position += 1) if (fits(position)) return position;
       return null;
     },
   };
@@ -151,7 +234,7 @@ function isStatementShown(
   statement: ShownStatement,
   account: string,
   view: LedgerView,
-  { entries }: JournalReplay,
+  { entries }: ReplayedLedger,
 ): boolean {
   const row = view.account(account);
   if (row?.balance !== statement.balance || row.creditLimit !== statement.creditLimit) return false;

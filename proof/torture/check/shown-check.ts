@@ -1,8 +1,16 @@
-import type { Accepted, ShownAccount, ShownHold, ShownTransaction } from "../clients/history.ts";
+import {
+  type Accepted,
+  type ShownAccount,
+  type ShownHold,
+  type ShownTransaction,
+  WORLD,
+} from "../clients/history.ts";
 import { availableOf } from "./command-model.ts";
 import type { AccountRow, Event } from "./journal-events.ts";
-import { idOf, type PlacedEvent } from "./journal-replay.ts";
+import { idOf, type PlacedEvent } from "./placed-event.ts";
+import type { ReplayedLedger } from "./replayed-ledger.ts";
 import type { HoldRow, LedgerView, TransactionRow } from "./ledger-history.ts";
+import { ShardView } from "./shard-view.ts";
 
 /** Whether what clients are shown is what the ledger has at some position. */
 
@@ -46,8 +54,7 @@ function textOf({ id, postings, reference, reverses, hold }: ShownTransaction): 
 
 /** Whether the answer to a command is what its event says. */
 export function isEventShown(answer: Accepted, placed: PlacedEvent, after: LedgerView): boolean {
-  const { event } = placed;
-  const accounts = accountsAfter(event);
+  const accounts = accountsAfter(placed.event);
   const shown = answer.accounts.map(({ id }) => id).toSorted();
   if (shown.join(" ") !== accounts.toSorted().join(" ")) return false;
   if (!answer.accounts.every((one) => isAccountShown(one, after.account(one.id)))) return false;
@@ -60,9 +67,19 @@ export function isEventShown(answer: Accepted, placed: PlacedEvent, after: Ledge
   );
 }
 
-/** Of the ledger after an event that which answers to it show: later rounds do not know all of it. */
-export function shownAfter(placed: PlacedEvent, after: LedgerView): LedgerView {
-  const accounts = new Map(accountsAfter(placed.event).map((id) => [id, after.account(id)]));
+/**
+ * Of the ledger after an event that which answers to it show: later rounds do not know all of it. Of accounts of other shards
+ * it is how they were when their parts were finished.
+ */
+export function shownAfter(placed: PlacedEvent, replay: ReplayedLedger): LedgerView {
+  const positions = new Map([[placed.shard, placed.position]]);
+  const { event } = placed;
+  const across = event.type === "transaction" || event.type === "capture" ? event.details.across : null;
+  if (across !== null)
+    for (const { end } of replay.transits.finishedParts(across.attempt))
+      positions.set(end.shard, end.position);
+  const after = new ShardView(replay, positions);
+  const accounts = new Map(accountsAfter(event).map((id) => [id, after.account(id)]));
   const hold = after.hold(holdOf(placed) ?? "");
   const made = after.transaction(idOf("t", placed));
   return {
@@ -83,9 +100,12 @@ function accountsAfter(event: Event): string[] {
     case "entry":
       return [event.account];
     case "transaction":
-      return event.accounts.map(({ id }) => id);
+      return [...new Set(event.moves.flatMap(({ from, to }) => [from, to]))].filter((id) => id !== WORLD);
     case "capture":
       return event.accounts.slice(0, 1).map(({ id }) => id);
+    case "part":
+    case "finish":
+    case "undo":
     case "refusal":
     case "missing":
       return [];

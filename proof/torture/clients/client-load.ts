@@ -13,6 +13,8 @@ import { type ClientRequest, OperationGenerator } from "./operation-generator.ts
 export interface ClientLoadOptions {
   readonly target: LoadTarget;
   readonly seed: number;
+  /** 1 if not given. */
+  readonly shards?: number;
   /** Not given: the system is open, and asks for none. */
   readonly keys?: ClientKeys;
   readonly clients?: number;
@@ -39,7 +41,7 @@ const FRESH_EVERY = 4;
 export class ClientLoad {
   readonly #client: Client;
   readonly #clients: readonly TortureClient[];
-  readonly #known = new KnownThings();
+  readonly #known: KnownThings;
   readonly #target: LoadTarget;
   readonly #keys: ClientKeys | null;
   #stop = new AbortController();
@@ -48,11 +50,15 @@ export class ClientLoad {
   #sent = 0;
   #unknown = 0;
   #proofs = 0;
+  #pulses = 0;
+  /** The shards whose account for this is open. */
+  readonly #pulsed = new Set<number>();
   #decidedAt = 0;
 
   constructor({ target, seed, clients = tortureBounds.clients, ...options }: ClientLoadOptions) {
     const { answerMilliseconds = tortureBounds.answer_milliseconds_max, pause = PAUSE } = options;
     this.#target = target;
+    this.#known = new KnownThings(options.shards);
     this.#keys = options.keys ?? null;
     this.#client = new Client(target.address, answerMilliseconds);
     const seeds = new Random(seed);
@@ -84,7 +90,12 @@ export class ClientLoad {
   /** Begins a round. */
   start(): void {
     this.#stop = new AbortController();
-    this.#rounds = this.#clients.map((client) => client.round(this.#stop.signal));
+    const { signal } = this.#stop;
+    const clients = this.#clients.map((client) => client.round(signal));
+    const { shards } = this.#known;
+    const pulses =
+      shards === 1 ? [] : Array.from({ length: shards }, (_, shard) => this.#pulse(shard, signal));
+    this.#rounds = [...clients, ...pulses];
   }
 
   /** Ends the round. Resolves, when every request has ended, to all attempts since the last call. */
@@ -126,6 +137,42 @@ export class ClientLoad {
   close(): void {
     this.#stop.abort();
     this.#client.close();
+  }
+
+  /**
+   * Credits an account of the shard again and again, whether the one before is answered or not: so it is seen when each shard
+   * decides, also while all clients wait for another one.
+   */
+  async #pulse(shard: number, stopped: AbortSignal): Promise<void> {
+    const account = this.#known.idOn(shard, "pulse");
+    const opening = { type: "open", account, unit: "BRL/2", creditLimit: 0, name: `pulse${shard}` } as const;
+    while (!this.#pulsed.has(shard) && !stopped.aborted) {
+      const { type } = await this.#send({ operation: opening, key: null }, this.#onOwn);
+      if (type === "accepted" || type === "account") this.#pulsed.add(shard);
+      else await Bun.sleep(tortureBounds.pause_milliseconds_max);
+    }
+    const waiting = new Set<Promise<unknown>>();
+    while (!stopped.aborted) {
+      if (waiting.size < tortureBounds.pulses_waiting_max) {
+        const operation: Operation = {
+          type: "transact",
+          account,
+          kind: "credit",
+          value: 1,
+          description: this.#pulseMark(),
+        };
+        const sent = this.#send({ operation, key: null }, this.#onOwn).finally(() => waiting.delete(sent));
+        waiting.add(sent);
+      }
+      await Bun.sleep(tortureBounds.pulse_milliseconds);
+    }
+    await Promise.all(waiting);
+  }
+
+  /** Those of clients begin with their numbers. */
+  #pulseMark(): string {
+    this.#pulses += 1;
+    return `pulse${this.#pulses.toString(36)}`;
   }
 
   #credit(account: string): Operation {
@@ -175,7 +222,9 @@ export class ClientLoad {
   #note(operation: Operation, answer: Answer, endedAt: number): void {
     if (answer.type === "unknown") this.#unknown += 1;
     if (isDecided(operation, answer)) this.#decidedAt = endedAt;
-    this.#known.learn({ operation, answer });
+    // No client uses the accounts of pulses.
+    if (operation.type !== "open" || operation.account?.startsWith("pulse") !== true)
+      this.#known.learn({ operation, answer });
   }
 
   readonly #onOwn = (request: Uint8Array): Promise<Outcome> =>

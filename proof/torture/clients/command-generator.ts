@@ -38,13 +38,14 @@ export class CommandGenerator {
     return `${client.toString(36)}-${count.toString(36)}${wide}`;
   }
 
-  command(type: Command["type"], mark: string): Command {
+  /** @param shard where all that it names is to be; null for anywhere */
+  command(type: Command["type"], mark: string, shard: number | null = null): Command {
     const random = this.#random;
     switch (type) {
       case "transact":
         return this.#transact(mark);
       case "open":
-        return this.open(mark);
+        return this.open(mark, shard);
       case "change-limit": {
         const known = random.chance(HOT_LIMIT_PERCENT) ? random.pick(HOT_ACCOUNTS) : this.#withCredit();
         const creditLimit = this.#known.limitToChange(random, known);
@@ -53,33 +54,41 @@ export class CommandGenerator {
       case "change-state":
         return this.#changeState(mark);
       case "transaction":
-        return this.#transaction(mark);
+        return this.#transaction(mark, shard);
       case "hold":
-        return this.#hold(mark);
+        return this.#hold(mark, shard);
       case "capture":
       case "release": {
-        const { holds } = this.#known;
-        if (holds.length === 0) return this.#hold(mark);
+        const holds = this.#known.holds.filter(
+          ({ from }) => shard === null || this.#known.shardOf(from) === shard,
+        );
+        if (holds.length === 0) return this.#hold(mark, shard);
         const { hold, from, amount } = random.pick(holds);
-        return type === "release" ? { type, hold } : this.#capture(hold, from, amount);
+        return type === "release" ? { type, hold } : this.#capture(hold, from, amount, shard);
       }
       case "reversal": {
-        const { transactions } = this.#known;
-        if (transactions.length === 0) return this.#transaction(mark);
+        const transactions = this.#known.transactions.filter(
+          (id) => shard === null || id.startsWith(`t${shard}-`),
+        );
+        if (transactions.length === 0) return this.#transaction(mark, shard);
         return { type, transaction: random.pick(transactions), reference: referenceOf(mark) };
       }
     }
   }
 
-  open(name: string): Command {
+  open(name: string, shard: number | null = null): Command {
     const random = this.#random;
-    const { cold } = this.#known;
+    const cold = this.#known.cold.filter(
+      ({ account }) => shard === null || this.#known.shardOf(account) === shard,
+    );
     const isTaken = cold.length > 0 && random.chance(TAKEN_ID_PERCENT);
     const account = isTaken
       ? random.pick(cold).account
-      : random.chance(OWN_ID_PERCENT)
-        ? `own:${referenceOf(name)}`
-        : null;
+      : shard !== null
+        ? this.#known.idOn(shard, `own:${referenceOf(name)}`)
+        : random.chance(OWN_ID_PERCENT)
+          ? `own:${referenceOf(name)}`
+          : null;
     const creditLimit = random.chance(NO_CREDIT_PERCENT) ? 0 : this.#known.limitToOpen(random);
     return { type: "open", account, unit: random.pick(UNITS), creditLimit, name };
   }
@@ -98,27 +107,30 @@ export class CommandGenerator {
     return { type: "change-state", account: this.#cold().account, state, name };
   }
 
-  #transaction(mark: string): Command {
+  #transaction(mark: string, shard: number | null): Command {
     const random = this.#random;
     const unit = random.pick(UNITS);
     const count = random.chance(ONE_POSTING_PERCENT) ? 1 : random.integer(2, POSTINGS_MAX);
-    const first = this.#posting(unit);
-    const postings = [first, ...Array.from({ length: count - 1 }, () => this.#posting(unit))];
+    const begin = this.#account(unit, shard);
+    const first = this.#posting(begin, unit, shard);
+    const more = () => this.#posting(this.#account(unit, shard, begin), unit, shard);
+    const postings = [first, ...Array.from({ length: count - 1 }, more)];
     const conditions: Condition[] = [];
     const { from, to, amount } = first;
     const of = from === WORLD ? to : from;
     if (random.chance(CONDITION_PERCENT)) conditions.push(this.#condition(of, amount));
-    if (conditions.length > 0 && random.chance(30)) conditions.push(this.#condition(of, amount));
+    // Also on one that it does not move anything of.
+    const other = random.chance(50) ? of : this.#account(unit, shard, begin).account;
+    if (conditions.length > 0 && random.chance(30)) conditions.push(this.#condition(other, amount));
     const dryRun = random.chance(DRY_RUN_PERCENT);
     return { type: "transaction", postings, conditions, dryRun, reference: referenceOf(mark) };
   }
 
-  #posting(unit: string): Posting {
+  #posting(one: KnownAccount, unit: string, shard: number | null): Posting {
     const random = this.#random;
-    const one = this.#account(unit);
     if (random.chance(FROM_WORLD_PERCENT))
       return { from: WORLD, to: one.account, amount: this.#amount(one) * 2 };
-    const other = random.chance(OTHER_UNIT_PERCENT) ? this.#account(random.pick(UNITS)) : this.#account(unit);
+    const other = this.#account(random.chance(OTHER_UNIT_PERCENT) ? random.pick(UNITS) : unit, shard, one);
     const isOut = random.chance(TO_WORLD_PERCENT) || other.account === one.account;
     return { from: one.account, to: isOut ? WORLD : other.account, amount: this.#amount(one) };
   }
@@ -137,22 +149,22 @@ export class CommandGenerator {
     }
   }
 
-  #hold(mark: string): Command {
+  #hold(mark: string, shard: number | null): Command {
     const random = this.#random;
     const unit = random.pick(UNITS);
-    const from = this.#account(unit);
-    const other = this.#account(unit).account;
+    const from = this.#account(unit, shard);
+    const other = this.#account(unit, shard, from).account;
     const to = random.chance(50) || other === from.account ? WORLD : other;
     const seconds = random.pick(SECONDS);
     const amount = this.#amount(from);
     return { type: "hold", from: from.account, to, amount, seconds, reference: referenceOf(mark) };
   }
 
-  #capture(hold: string, from: string, held: number): Command {
+  #capture(hold: string, from: string, held: number, shard: number | null): Command {
     const random = this.#random;
     const all = { type: "capture", hold, amount: null, to: null, parts: null } as const;
-    const unit = this.#known.account(from)?.unit ?? "BRL/2";
-    const other = this.#account(unit).account;
+    const known = this.#known.account(from) ?? { account: from, unit: "BRL/2", creditLimit: 0 };
+    const other = this.#account(known.unit, shard, known).account;
     const to = other === from ? WORLD : other;
     const drawn = random.integer(1, 100);
     if (drawn <= 35) return all;
@@ -175,9 +187,18 @@ export class CommandGenerator {
     return this.#random.integer(1, Math.max(1, Math.floor(scaleOf(known) / SCALE_PART)));
   }
 
-  /** One of those that the clients know; of a unit that has none yet, a hot one. */
-  #account(unit: string): KnownAccount {
-    return this.#known.ofUnit(this.#random, unit) ?? this.#random.pick(HOT_ACCOUNTS);
+  /**
+   * One of those that the clients know, on that shard; where there is none of the unit yet, a hot one.
+   *
+   * @param otherwise what to take where no hot one is there either
+   */
+  #account(unit: string, shard: number | null, otherwise?: KnownAccount): KnownAccount {
+    const found = this.#known.ofUnit(this.#random, unit, shard);
+    if (found !== null) return found;
+    const hot = HOT_ACCOUNTS.filter(
+      ({ account }) => shard === null || this.#known.shardOf(account) === shard,
+    );
+    return hot.length === 0 ? (otherwise ?? this.#random.pick(HOT_ACCOUNTS)) : this.#random.pick(hot);
   }
 
   #cold(): KnownAccount {

@@ -24,6 +24,7 @@ const REFUSALS = new Map([
   ["not-reversible", 422],
   ["hold-not-open", 422],
   ["idempotency-key-reused", 422],
+  ["shards-apart", 422],
 ]);
 const PROBLEM = "urn:razonete:problem:";
 const EXCERPT_CHARACTERS_MAX = 200;

@@ -1,3 +1,4 @@
+import { shardOf } from "../../../src/ledger/account-id.ts";
 import type { Random } from "../plan/random.ts";
 import type { Answer, Attempt } from "./history.ts";
 
@@ -48,8 +49,28 @@ export class KnownThings {
   readonly #changed = new Map<string, Set<number>>(
     HOT_ACCOUNTS.map(({ account, creditLimit }) => [account, new Set([creditLimit])]),
   );
+  readonly #shards: number;
   readonly #holds: KnownHold[] = [];
   readonly #transactions: string[] = [];
+
+  constructor(shards = 1) {
+    this.#shards = shards;
+  }
+
+  get shards(): number {
+    return this.#shards;
+  }
+
+  shardOf(account: string): number {
+    return shardOf(account, this.#shards);
+  }
+
+  /** An account's id that begins so and is on this shard: without braces, which are written otherwise in a path. */
+  idOn(shard: number, beginning: string): string {
+    let number = 0;
+    while (this.shardOf(`${beginning}.${number}`) !== shard) number += 1;
+    return `${beginning}.${number}`;
+  }
 
   get cold(): readonly KnownAccount[] {
     return this.#cold;
@@ -100,9 +121,14 @@ export class KnownThings {
     this.#byUnit.set(unit, [...(this.#byUnit.get(unit) ?? []), known]);
   }
 
-  /** Several clients at once choose the same ones. */
-  ofUnit(random: Random, unit: string): KnownAccount | null {
-    const all = this.#byUnit.get(unit) ?? [];
+  /**
+   * Several clients at once choose the same ones.
+   *
+   * @param shard that it is to be on; null for any
+   */
+  ofUnit(random: Random, unit: string, shard: number | null): KnownAccount | null {
+    const ofAll = this.#byUnit.get(unit) ?? [];
+    const all = shard === null ? ofAll : ofAll.filter(({ account }) => this.shardOf(account) === shard);
     const some = random.chance(SHARED_PERCENT) ? all.slice(0, SHARED_MAX) : all;
     return some.length === 0 ? null : random.pick(some);
   }

@@ -13,6 +13,8 @@ export interface ClientRequest {
 const KEYED_PERCENT = 50;
 const HOT_STATEMENT_PERCENT = 75;
 const ATOMIC_PERCENT = 50;
+/** With several shards, of the batches that are not made for one. */
+const APART_PERCENT = 10;
 const OWN_KEY_PERCENT = 30;
 const BATCH_MIN = 2;
 const BATCH_MAX = 6;
@@ -111,21 +113,27 @@ export class OperationGenerator {
 
   #batch(key: string): Batch {
     const count = this.#random.integer(BATCH_MIN, BATCH_MAX);
+    const { shards } = this.#known;
+    // An atomic batch is decided in one piece, so by one shard; a few are not of one, and have to be refused.
+    const isOfOne = shards > 1 && this.#random.chance(ATOMIC_PERCENT);
+    const shard = isOfOne ? this.#random.integer(0, shards - 1) : null;
     const commands = Array.from({ length: count }, (_, index): Batch["commands"][number] => {
       const command = this.#commands.command(
         this.#random.pick(COMMANDS_OF_BATCHES),
         `${this.#mark()}.${index}`,
+        shard,
       );
       // A command of a batch is a command of /v1, and each does something.
       const wanted: Command =
         command.type === "transact" || command.type === "change-limit"
-          ? this.#commands.open(`${this.#mark()}.${index}`)
+          ? this.#commands.open(`${this.#mark()}.${index}`, shard)
           : command.type === "transaction"
             ? { ...command, dryRun: false }
             : command;
       return { command: wanted, key: this.#random.chance(OWN_KEY_PERCENT) ? `${key}-${index}` : null };
     });
-    return { type: "batch", atomic: this.#random.chance(ATOMIC_PERCENT), commands };
+    const atomic = isOfOne || this.#random.chance(shards === 1 ? ATOMIC_PERCENT : APART_PERCENT);
+    return { type: "batch", atomic, commands };
   }
 
   #isKeyed(operation: Operation): boolean {

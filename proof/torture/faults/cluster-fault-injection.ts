@@ -1,8 +1,9 @@
 import { tortureBounds } from "../torture-bounds.ts";
 import type { FaultyLink } from "./faulty-link.ts";
-import type { FaultAction, Link, ProcessName } from "../plan/fault.ts";
+import type { FaultAction, Hit, Link, ProcessName } from "../plan/fault.ts";
 import type { FaultsInProgress } from "./faults-in-progress.ts";
 import { cutToSynced, type FsyncRecord } from "./power-loss.ts";
+import { injectNodeFault, type NodeFaultContext } from "../nodes/node-fault-injection.ts";
 import type { SimulatedOperator } from "../system/simulated-operator.ts";
 import type { NatsStoreCorruptor } from "./nats-store-corruption.ts";
 import type { RedisClock } from "./redis-clock.ts";
@@ -15,7 +16,9 @@ import type { FaultedProcess } from "./faulted-process.ts";
 export interface ClusterFaultContext {
   readonly faults: FaultsInProgress;
   readonly processes: ReadonlyMap<string, FaultedProcess>;
-  readonly links: Readonly<Record<Link, FaultyLink>>;
+  readonly links: ReadonlyMap<Link, FaultyLink>;
+  /** Null where there is one server of each kind. */
+  readonly nodes: NodeFaultContext | null;
   /** By the process that uses it; empty if disks cannot be made. */
   readonly disks: ReadonlyMap<ProcessName, SmallDisk>;
   readonly clock: RedisClock | null;
@@ -26,13 +29,17 @@ export interface ClusterFaultContext {
   readonly operator: SimulatedOperator;
 }
 
-/** @returns why it was not done; null if it was */
+/**
+ * @param hits told who is hit, where it is a role that the fault names
+ * @returns why it was not done; null if it was
+ */
 export function injectClusterFault(
   context: ClusterFaultContext,
   action: FaultAction,
   lastsMilliseconds: number,
+  hits: (hit: Hit) => void,
 ): Promise<string | null> {
-  const { faults, processes, links, clock, fsyncRecord, natsStore, redisAof, operator } = context;
+  const { faults, processes, clock, fsyncRecord, natsStore, redisAof, operator } = context;
   const during = async (undo: () => void): Promise<null> => {
     await faults.wait(lastsMilliseconds);
     undo();
@@ -70,12 +77,19 @@ export function injectClusterFault(
       );
     case "stop":
       return freezeFor(faults, named(processes, action.processes), lastsMilliseconds);
+    case "kill-role":
+    case "stop-role":
+    case "folder-lost":
+    case "apart":
+      return context.nodes === null
+        ? Promise.resolve("there is one server of each kind")
+        : injectNodeFault(context.nodes, action, lastsMilliseconds, hits);
     case "cut":
-      return during(links[action.link].cut(action.everyMilliseconds));
+      return during(linkNamed(context, action.link).cut(action.everyMilliseconds));
     case "lose-replies":
-      return during(links[action.link].loseReplies(action.everyBytes));
+      return during(linkNamed(context, action.link).loseReplies(action.everyBytes));
     case "hold":
-      return during(links[action.link].hold());
+      return during(linkNamed(context, action.link).hold());
     case "clock":
       return clock === null
         ? Promise.resolve("Redis's clock cannot be moved")
@@ -124,8 +138,14 @@ async function fillDisk(
   return null;
 }
 
+function linkNamed({ links }: ClusterFaultContext, name: Link): FaultyLink {
+  const link = links.get(name);
+  if (link === undefined) throw new Error(`there is no link ${name}`);
+  return link;
+}
+
 /** @throws Error if one of them does not exist */
-function named(
+export function named(
   processes: ReadonlyMap<string, FaultedProcess>,
   names: readonly ProcessName[],
 ): FaultedProcess[] {

@@ -1,5 +1,5 @@
 import { messageOf } from "../../../src/errors.ts";
-import type { Fault, FaultRecord } from "../plan/fault.ts";
+import type { Fault, FaultRecord, Hit } from "../plan/fault.ts";
 
 /**
  * The faults that are in progress, each independent of the others. When the torture stops, all are undone at once.
@@ -10,12 +10,24 @@ export class FaultsInProgress {
 
   /**
    * @param action does the fault, waits and undoes it; resolves to null, or to why it was not done. May reject with it
+   *   It may call `hits` when it begins to harm those that have a role then, having waited for that
    */
-  async run(fault: Fault, action: () => Promise<string | null>): Promise<FaultRecord> {
-    const beganAt = performance.now();
-    const going = Promise.try(action)
+  async run(
+    fault: Fault,
+    action: (hits: (hit: Hit) => void) => Promise<string | null>,
+  ): Promise<FaultRecord> {
+    let beganAt = performance.now();
+    let hit: Hit | null = null;
+    const hits = (found: Hit): void => {
+      beganAt = performance.now();
+      hit = found;
+    };
+    const going = Promise.try(action, hits)
       .catch(messageOf)
-      .then((skipped) => ({ fault, beganAt, undoneAt: performance.now(), skipped }));
+      .then((skipped): FaultRecord => {
+        const record = { fault, beganAt, undoneAt: performance.now(), skipped };
+        return hit === null ? record : { ...record, hit };
+      });
     this.#going.add(going);
     const done = await going;
     this.#going.delete(going);

@@ -1,3 +1,5 @@
+import type { RoleOfShard } from "./role.ts";
+
 /** The faults that a torture injects. */
 
 /**
@@ -7,9 +9,14 @@
 export const FAULT_KINDS = ["kill", "stop", "net", "disk"] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
-/** `api-1`, `writer-2`. The embedded ledger is one process, `ledger`. */
+/** `api-1`, `writer-2`; where there are several servers of a kind `redis-1`. The embedded ledger is one process, `ledger`. */
 export type ProcessName =
-  "haproxy" | "redis" | "nats" | "postgres" | "ledger" | `api-${number}` | `writer-${number}`;
+  | "haproxy"
+  | "redis"
+  | "nats"
+  | "postgres"
+  | "ledger"
+  | `${"api" | "writer" | "redis" | "nats" | "postgres"}-${number}`;
 
 /** A connection between two processes that goes through a proxy of the torture. */
 export type Link = "api-redis" | "api-nats" | "writer-postgres";
@@ -34,6 +41,13 @@ export type FaultAction =
     }
   /** SIGSTOP, then SIGCONT. */
   | { readonly type: "stop"; readonly processes: readonly ProcessName[] }
+  /** The same for whoever has a role then. */
+  | { readonly type: "kill-role"; readonly of: RoleOfShard; readonly againAfterMilliseconds: number | null }
+  | { readonly type: "stop-role"; readonly of: RoleOfShard }
+  /** A machine's nodes of Redis do not reach those of others; or the two nodes that have the role do not reach each other. */
+  | { readonly type: "apart"; readonly of: RoleOfShard }
+  /** It is killed, and comes back with nothing on its disk. */
+  | { readonly type: "folder-lost"; readonly of: RoleOfShard }
   /** Every connection of the link is cut, at once and then every so many milliseconds. */
   | { readonly type: "cut"; readonly link: Link; readonly everyMilliseconds: number }
   /** Every so many bytes of replies, the next bytes are lost and their connection is cut. */
@@ -56,6 +70,12 @@ export type FaultAction =
   | { readonly type: "redis-zeroed"; readonly bytes: number }
   | { readonly type: "redis-emptied" };
 
+/** Who has a role, and of which shards it is there for the decisions; null: of all. */
+export interface Hit {
+  readonly processes: readonly ProcessName[];
+  readonly shards: readonly number[] | null;
+}
+
 /** What happened with a fault. */
 export interface FaultRecord {
   readonly fault: Fault;
@@ -65,4 +85,6 @@ export interface FaultRecord {
   readonly undoneAt: number;
   /** Why it was not done, as text; null if it was done. */
   readonly skipped: string | null;
+  /** Of a fault that hits a role: who had it. Else the fault names whom it hits. */
+  readonly hit?: Hit;
 }

@@ -1,9 +1,19 @@
 import { describe, expect, test } from "bun:test";
 import { type Fault, FAULT_KINDS, type FaultKind } from "./fault.ts";
-import { planRound, type RoundOptions } from "./plan-round.ts";
+import { planRound } from "./plan-round.ts";
+import type { RoundOptions } from "./round-options.ts";
 import { Random } from "./random.ts";
 
-const CLUSTER = { round: 1, milliseconds: 20_000, kinds: FAULT_KINDS, embedded: false, apis: 2, writers: 2 };
+const CLUSTER = {
+  round: 1,
+  milliseconds: 20_000,
+  kinds: FAULT_KINDS,
+  embedded: false,
+  apis: 2,
+  writers: 2,
+  shards: 1,
+  replicas: 0,
+};
 
 function rounds(seed: number, options: Partial<RoundOptions> = {}): Fault[][] {
   const random = new Random(seed);

@@ -1,19 +1,8 @@
 import type { Fault, FaultKind, FaultAction, Link, ProcessName } from "./fault.ts";
+import type { RoundOptions } from "./round-options.ts";
+import { planNodesRound } from "./plan-nodes-round.ts";
 import { TORN_BYTES_MAX } from "../faults/aof-corruption.ts";
 import type { Random } from "./random.ts";
-
-export interface RoundOptions {
-  /** From 1. */
-  readonly round: number;
-  /** How long the round's load lasts. */
-  readonly milliseconds: number;
-  readonly kinds: readonly FaultKind[];
-  readonly embedded: boolean;
-  readonly apis: number;
-  readonly writers: number;
-  /** Number of the round's first fault; 1 if not given. */
-  readonly firstNumber?: number;
-}
 
 /**
  * The faults of one round, in the order in which they begin: the same for the same `random` and options. All are
@@ -25,6 +14,7 @@ export interface RoundOptions {
  * always spared: if everything that knew of a batch were gone, nobody could tell that it ever existed.
  */
 export function planRound(random: Random, plan: RoundOptions): Fault[] {
+  if (plan.replicas > 0) return planNodesRound(random, plan);
   const { milliseconds, kinds } = plan;
   const possible = possibleFaults(plan);
   const drawn: DrawnFault[] = [];
@@ -227,6 +217,10 @@ function destroysLastCopy(
     case "redis-cut":
     case "redis-zeroed":
     case "redis-emptied":
+    case "kill-role":
+    case "stop-role":
+    case "folder-lost":
+    case "apart":
       return false;
   }
 }

@@ -1,6 +1,7 @@
 import { tortureBounds } from "../torture-bounds.ts";
 import type { Fault } from "./fault.ts";
 import type { TortureOptions } from "../options.ts";
+import { ONE_OF_EACH } from "./torture-form.ts";
 import { Random } from "./random.ts";
 
 /** How many processes every run starts; faults are planned for these. */
@@ -19,16 +20,24 @@ export interface RoundPlan {
 
 /** The faults of a whole run, round by round: the same for the same options. */
 export function planRun(
-  options: Pick<TortureOptions, "seconds" | "roundSeconds" | "seed" | "kinds" | "embedded">,
+  options: Pick<TortureOptions, "seconds" | "roundSeconds" | "seed" | "kinds" | "embedded" | "form">,
   planRound: TortureOptions["dependencies"]["planRound"],
 ): RoundPlan[] {
-  const { seconds, roundSeconds = tortureBounds.round_seconds, seed, kinds, embedded } = options;
+  const {
+    seconds,
+    roundSeconds = tortureBounds.round_seconds,
+    seed,
+    kinds,
+    embedded,
+    form = ONE_OF_EACH,
+  } = options;
   const rounds = Math.max(1, Math.round(seconds / roundSeconds));
   const milliseconds = (seconds * 1000) / rounds;
   const random = new Random(seed);
   let firstNumber = 1;
   return Array.from({ length: rounds }, (_, index) => {
-    const roundOptions = { round: index + 1, milliseconds, kinds, embedded, apis: APIS, writers: WRITERS };
+    const shape = { embedded, apis: APIS, writers: WRITERS, ...form };
+    const roundOptions = { round: index + 1, milliseconds, kinds, ...shape };
     const faults = planRound(random, { ...roundOptions, firstNumber });
     firstNumber += faults.length;
     return { milliseconds, faults };

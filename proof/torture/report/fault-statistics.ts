@@ -16,7 +16,7 @@ export class FaultStatistics {
       done: skipped === null ? 1 : 0,
       skipped: skipped === null ? 0 : 1,
       reasons: skipped === null ? [] : [skipped],
-      outages: skipped === null ? [{ ...outage, milliseconds: Math.round(outage.milliseconds) }] : [],
+      outages: skipped === null ? [inWholeMilliseconds(outage)] : [],
     };
     this.#summaries = groupedByTarget([...this.#summaries, one]);
   }
@@ -24,6 +24,15 @@ export class FaultStatistics {
   summaries(): FaultSummary[] {
     return [...this.#summaries];
   }
+}
+
+function inWholeMilliseconds(outage: Outage): Outage {
+  const { milliseconds, othersMilliseconds: others } = outage;
+  return {
+    ...outage,
+    milliseconds: Math.round(milliseconds),
+    othersMilliseconds: others === null ? null : Math.round(others),
+  };
 }
 
 /** Adds up the summaries of the same kind, type and target; in the order of the kinds. */

@@ -1,4 +1,5 @@
 import type { FaultAction, ProcessName } from "../plan/fault.ts";
+import { ROLES } from "../plan/role.ts";
 
 /** What a fault hits, for the figures. All APIs count as one target, and so do all writers. */
 export const FAULT_TARGETS = [
@@ -9,6 +10,7 @@ export const FAULT_TARGETS = [
   "writer",
   "postgres",
   "ledger",
+  ...ROLES,
   "api-redis",
   "api-nats",
   "writer-postgres",
@@ -24,6 +26,11 @@ export function faultTargetOf(action: FaultAction): FaultTarget {
       const [first, ...others] = action.processes;
       return first === undefined || others.length > 0 ? "several" : targetOfProcess(first);
     }
+    case "kill-role":
+    case "stop-role":
+    case "folder-lost":
+    case "apart":
+      return action.of.role;
     case "cut":
     case "lose-replies":
     case "hold":
@@ -57,5 +64,5 @@ function targetOfProcess(name: ProcessName): FaultTarget {
 
 /** Such as `kill redis` or `cut api-redis`; some types have the target in their name already. */
 export function faultName(type: string, target: FaultTarget): string {
-  return type.startsWith(`${target}-`) ? type : `${type} ${target}`;
+  return type.startsWith(`${target}-`) ? type : `${type.replace(/-role$/, "")} ${target}`;
 }

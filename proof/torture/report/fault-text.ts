@@ -1,4 +1,5 @@
 import type { Fault, FaultAction } from "../plan/fault.ts";
+import type { RoleOfShard } from "../plan/role.ts";
 import type { Attempt } from "../clients/history.ts";
 
 /** Faults and attempts as text, for people. */
@@ -6,13 +7,20 @@ import type { Attempt } from "../clients/history.ts";
 /** What is done to what, as a part of a sentence. */
 export function faultActionText(action: FaultAction): string {
   switch (action.type) {
-    case "kill": {
-      const again =
-        action.againAfterMilliseconds === null ? "" : `, and again after ${action.againAfterMilliseconds} ms`;
-      return `kill ${action.processes.join(", ")}${again}`;
-    }
+    case "kill":
+      return `kill ${action.processes.join(", ")}${againText(action.againAfterMilliseconds)}`;
     case "stop":
       return `freeze ${action.processes.join(", ")}`;
+    case "kill-role":
+      return `kill ${roleText(action.of)}${againText(action.againAfterMilliseconds)}`;
+    case "stop-role":
+      return `freeze ${roleText(action.of)}`;
+    case "apart":
+      return action.of.role === "machine"
+        ? `cut the ${roleText(action.of)} off the other nodes`
+        : `cut between ${roleText(action.of)}`;
+    case "folder-lost":
+      return `kill ${roleText(action.of)}, and empty its folder`;
     case "cut":
       return `cut ${action.link} every ${action.everyMilliseconds} ms`;
     case "lose-replies":
@@ -36,6 +44,14 @@ export function faultActionText(action: FaultAction): string {
     case "redis-emptied":
       return "empty Redis's folder";
   }
+}
+
+function againText(milliseconds: number | null): string {
+  return milliseconds === null ? "" : `, and again after ${milliseconds} ms`;
+}
+
+function roleText({ role, shard }: RoleOfShard): string {
+  return /^redis|machine/.test(role) ? `${role} of shard ${shard}` : role;
 }
 
 export function faultText({ number, action, lastsMilliseconds }: Fault): string {

@@ -7,7 +7,7 @@ import { faultName } from "./fault-target.ts";
 
 /** The figures of one run, or of several together, as cells of a table. */
 
-export const FAULT_HEADINGS = [
+const FAULT_HEADINGS = [
   "kind",
   "harm",
   "done",
@@ -16,7 +16,19 @@ export const FAULT_HEADINGS = [
   "median",
   "alone",
   "longest alone",
-] as const;
+];
+/** Where some faults touch some of the shards only. */
+const SHARD_HEADINGS = ["p95 alone", "others alone"];
+
+/** The heading, and what {@link faultRows} has. */
+export function faultTable(summaries: readonly FaultSummary[]): string[][] {
+  const headings = [...FAULT_HEADINGS, ...(tellsOthers(summaries) ? SHARD_HEADINGS : [])];
+  return [headings, ...faultRows(summaries)];
+}
+
+function tellsOthers(summaries: readonly FaultSummary[]): boolean {
+  return summaries.some(({ outages }) => outages.some((one) => one.othersMilliseconds !== null));
+}
 
 /**
  * For each kind a row with its sum, followed by a row for each type and target; a kind with only one of these has no
@@ -25,17 +37,21 @@ export const FAULT_HEADINGS = [
  * @param summaries of one run or of several
  */
 export function faultRows(summaries: readonly FaultSummary[]): string[][] {
+  const withOthers = tellsOthers(summaries);
   return FAULT_KINDS.flatMap((kind) => {
     const rows = groupedByTarget(summaries.filter((summary) => summary.kind === kind));
     const sum = sumOfSummaries(rows);
     if (sum === null) return [];
-    const named = rows.map((summary) => [faultName(summary.type, summary.target), ...faultCells(summary)]);
+    const named = rows.map((summary) => [
+      faultName(summary.type, summary.target),
+      ...faultCells(summary, withOthers),
+    ]);
     if (named.length === 1) return named.map((cells) => [kind, ...cells]);
-    return [[kind, "all", ...faultCells(sum)], ...named.map((cells) => ["", ...cells])];
+    return [[kind, "all", ...faultCells(sum, withOthers)], ...named.map((cells) => ["", ...cells])];
   });
 }
 
-function faultCells({ done, skipped, outages }: FaultSummary): string[] {
+function faultCells({ done, skipped, outages }: FaultSummary, withOthers: boolean): string[] {
   const alone = outages.filter((outage) => outage.alone);
   const median = outages[Math.floor((outages.length - 1) / 2)];
   return [
@@ -45,6 +61,17 @@ function faultCells({ done, skipped, outages }: FaultSummary): string[] {
     median === undefined ? "" : seconds(median.milliseconds),
     number(alone.length),
     longestOf(alone),
+    ...(withOthers ? shardCells(alone) : []),
+  ];
+}
+
+/** @param alone sorted, the shortest first */
+function shardCells(alone: FaultSummary["outages"]): string[] {
+  const p95 = alone[Math.ceil(alone.length * 0.95) - 1];
+  const others = alone.flatMap(({ othersMilliseconds }) => othersMilliseconds ?? []);
+  return [
+    p95 === undefined ? "" : seconds(p95.milliseconds),
+    others.length === 0 ? "" : seconds(Math.max(...others)),
   ];
 }
 
@@ -93,6 +120,13 @@ export function restoreText(restores: TortureResult["restores"]): string {
     `outbox and ${sum((one) => one.fromFeed)} from the feed; ${number(gaps.length)} times something was missing and ` +
     `named (${sum((one) => one.missingBatches)} batches, ${sum((one) => one.missingAccounts)} accounts).`
   );
+}
+
+/** What a person had to do beside restores. */
+export function commandsText(commands: readonly string[]): string {
+  const counts = Map.groupBy(commands, (command) => command.replace(/ on \d+$/, ""));
+  const each = [...counts].map(([command, all]) => `${command} ${number(all.length)} times`);
+  return `What alarms told a person to do was done: ${each.join(", ") || "nothing was to be done"}.`;
 }
 
 export function faultsDone(summaries: readonly FaultSummary[]): number {

@@ -1,4 +1,4 @@
-import { countRows, countsOf, faultsDone, FAULT_HEADINGS, faultRows, restoreText } from "./figure-rows.ts";
+import { commandsText, countRows, countsOf, faultsDone, faultTable, restoreText } from "./figure-rows.ts";
 import type { TortureResult } from "./torture-result.ts";
 import { markdownTable, number } from "./text-tables.ts";
 import { faultName } from "./fault-target.ts";
@@ -22,19 +22,32 @@ export function reportOf(results: readonly TortureResult[]): string {
     ),
     "",
     restoreText(results.flatMap(({ restores }) => restores)),
+    ...(results.some(({ replicas }) => replicas > 0)
+      ? ["", commandsText(results.flatMap(({ commandsDone }) => commandsDone))]
+      : []),
     "",
     "### What was done, and how long nothing was decided",
     "",
-    ...markdownTable([FAULT_HEADINGS, ...faultRows(harms)], 2),
+    ...markdownTable(faultTable(harms), 2),
     "",
     "An outage is the longest time without a decided transaction that begins between the beginning of a fault and " +
       "5 s after its end, or the beginning of the next one; faults at the same time share it. Where Redis lost data, " +
       "it lasts until the restore, which other harm may hold up. “Over”: until the end of the load. “Alone”: nothing " +
       "else was harmed until it was over, and since the end of what was harmed before something had been decided. " +
       "“Several”: processes at once. Of APIs and writers any one is meant.",
+    ...shardLines(results),
     ...skippedLines(results),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function shardLines(results: readonly TortureResult[]): string[] {
+  if (results.every(({ shards }) => shards === 1)) return [];
+  return [
+    "",
+    "Of several shards it is that of any one that the fault touches. “Others alone”: the longest time in which another shard " +
+      "did not decide, by faults that were alone. A machine touches the shards whose primaries it has.",
+  ];
 }
 
 const RUN_HEADINGS = [
@@ -49,10 +62,10 @@ const RUN_HEADINGS = [
 ];
 
 function runRow(result: TortureResult): string[] {
-  const { seed, system, loadSeconds, rounds, harms, counts, violationsInAll, healSecondsMax } = result;
+  const { seed, loadSeconds, rounds, harms, counts, violationsInAll, healSecondsMax } = result;
   return [
     String(seed),
-    system,
+    systemText(result),
     (loadSeconds / 60).toFixed(1),
     number(rounds),
     number(faultsDone(harms)),
@@ -60,6 +73,11 @@ function runRow(result: TortureResult): string[] {
     number(violationsInAll),
     `${healSecondsMax.toFixed(1)} s`,
   ];
+}
+
+function systemText({ system, shards, replicas }: TortureResult): string {
+  if (shards === 1 && replicas === 0) return system;
+  return `${system}, ${shards} shards${replicas === 0 ? "" : `, ${replicas} replicas`}`;
 }
 
 /** Moves the text before the figures: the table has its text columns first. */

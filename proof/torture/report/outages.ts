@@ -1,5 +1,7 @@
 import { tortureBounds } from "../torture-bounds.ts";
 import type { FaultRecord } from "../plan/fault.ts";
+import { shardOf } from "../../../src/ledger/account-id.ts";
+import { shardsOf } from "../clients/operation-shards.ts";
 import { isDecided } from "../clients/client-load.ts";
 import type { Attempt } from "../clients/history.ts";
 
@@ -10,18 +12,50 @@ export interface Outage {
   readonly open: boolean;
   /** No other fault was in progress until it was over, and since the end of earlier ones something had been decided. */
   readonly alone: boolean;
-}
-
-/** The times at which commands were decided (accepted or refused), sorted, by performance.now(). */
-export function decisionsOf(attempts: readonly Attempt[]): readonly number[] {
-  return attempts
-    .filter(({ operation, answer }) => isDecided(operation, answer))
-    .map(({ endedAt }) => endedAt)
-    .toSorted((a, b) => a - b);
+  /** The longest time in which a shard that the fault does not touch did not decide; null where it touches all. */
+  readonly othersMilliseconds: number | null;
 }
 
 /**
- * The longest time without a decision that began between the beginning of a fault and a while after its end. Faults at
+ * The times at which each shard decided commands (accepted or refused), sorted, by performance.now(). Of more than one shard
+ * only those commands that name one of them.
+ */
+export function decisionsOf(attempts: readonly Attempt[], shards = 1): readonly (readonly number[])[] {
+  const decisions = Array.from({ length: shards }, (): number[] => []);
+  for (const { operation, answer, endedAt } of attempts) {
+    if (!isDecided(operation, answer)) continue;
+    const of =
+      shards === 1 ? [0] : operation.type === "batch" ? [] : shardsOf(operation, (id) => shardOf(id, shards));
+    // What is refused for an account of one shard says nothing of the others.
+    const [shard, ...others] = of;
+    if (shard !== undefined && others.length === 0) decisions[shard]?.push(endedAt);
+  }
+  return decisions.map((times) => times.toSorted((a, b) => a - b));
+}
+
+/** Of the shards that a fault touches the longest outage, and beside it the longest of the others. */
+export function outageOfShards(
+  done: FaultRecord,
+  faults: readonly FaultRecord[],
+  decisions: readonly (readonly number[])[],
+  loadEndedAt: number,
+): Outage {
+  const touched = done.hit?.shards ?? null;
+  const outages = decisions.map((times, shard) => ({
+    isTouched: touched === null || touched.includes(shard),
+    ...outageOf(done, faults, times, loadEndedAt),
+  }));
+  const longest = (of: typeof outages) => of.toSorted((a, b) => b.milliseconds - a.milliseconds)[0];
+  const others = longest(outages.filter(({ isTouched }) => !isTouched));
+  // A machine without a primary touches none.
+  const { isTouched: _, ...own } = longest(outages.filter(({ isTouched }) => isTouched)) ?? NO_OUTAGE;
+  return { ...own, othersMilliseconds: others?.milliseconds ?? null };
+}
+
+const NO_OUTAGE = { isTouched: true, milliseconds: 0, open: false, alone: false };
+
+/**
+ * Of one shard the longest time without a decision that began between the beginning of a fault and a while after its end. Faults at
  * the same time share it. What begins with the next fault, or later, counts for that one.
  *
  * @param faults all of the same round, this one included
@@ -32,7 +66,7 @@ export function outageOf(
   faults: readonly FaultRecord[],
   decisions: readonly number[],
   loadEndedAt: number,
-): Outage {
+): Omit<Outage, "othersMilliseconds"> {
   const others = faults.filter((one) => one !== done && one.skipped === null);
   const later = others
     .map(({ beganAt }) => beganAt - tortureBounds.outage_milliseconds_min)

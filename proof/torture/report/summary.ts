@@ -1,4 +1,4 @@
-import { countRows, faultsDone, FAULT_HEADINGS, faultRows, restoreText } from "./figure-rows.ts";
+import { commandsText, countRows, faultsDone, faultTable, restoreText } from "./figure-rows.ts";
 import type { TortureResult } from "./torture-result.ts";
 import { number, plainTable } from "./text-tables.ts";
 
@@ -6,10 +6,10 @@ import { number, plainTable } from "./text-tables.ts";
 export function summaryOf(result: TortureResult): string {
   const { harms, counts, restores, violationsInAll, interrupted, rounds, loadSeconds } = result;
   const lines: string[] = [];
-  if (harms.length > 0)
-    lines.push(...plainTable([FAULT_HEADINGS, ...faultRows(harms)], (column) => column > 1), "");
+  if (harms.length > 0) lines.push(...plainTable(faultTable(harms), (column) => column > 1), "");
   lines.push(...plainTable(countRows(counts), (column) => column === 1));
   lines.push("", restoreText(restores));
+  if (result.commandsDone.length > 0) lines.push(commandsText(result.commandsDone));
   lines.push(
     `${number(faultsDone(harms))} faults in ${rounds} rounds, ${loadSeconds.toFixed(0)} s of load; whole again ` +
       `within ${result.healSecondsMax.toFixed(1)} s after each.`,

@@ -9,7 +9,7 @@ import { FAULT_TARGETS } from "./fault-target.ts";
 /** The result of a run of the torture: `result.json`. */
 
 /** Changes with each version of the format; earlier versions are not read. */
-export const RESULT_FORMAT = "razonete-torture-3";
+export const RESULT_FORMAT = "razonete-torture-4";
 
 const count = z.int().nonnegative();
 
@@ -43,6 +43,7 @@ const faultSummarySchema = z.object({
       milliseconds: z.number(),
       open: z.boolean(),
       alone: z.boolean(),
+      othersMilliseconds: z.number().nullable(),
     }) satisfies z.ZodType<Outage>,
   ),
 });
@@ -54,6 +55,8 @@ const resultSchema = z.object({
   command: z.string(),
   seed: count,
   system: z.enum(["cluster", "embedded"]),
+  shards: z.int().min(1),
+  replicas: count,
   kinds: z.array(z.enum(FAULT_KINDS)),
   /** Seconds of load: as asked for, and as they were. */
   secondsWanted: z.number(),
@@ -77,6 +80,8 @@ const resultSchema = z.object({
       missingAccounts: count,
     }),
   ),
+  /** What alarms told an operator to do, beside restores, and was done. */
+  commandsDone: z.array(z.string()),
   /** The number of all violations; those below are the first ones. */
   violationsInAll: count,
   violations: z.array(

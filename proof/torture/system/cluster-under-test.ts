@@ -1,11 +1,11 @@
 import { StartError } from "../../../src/errors.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { lastLines } from "../../../src/stack/logs.ts";
-import type { ProcessPlan } from "../../../src/stack/process-plan.ts";
+import { folderOf, type ProcessPlan } from "../../../src/stack/process-plan.ts";
 import type { StackPlan } from "../../../src/stack/stack-plan.ts";
 import { type Exit, logOf, spawnPlanned } from "../../../src/stack/supervised-process.ts";
-import { tearDownCluster, type ClusterSetup, setUpCluster } from "./cluster-setup.ts";
-import { type ClusterFaultContext, injectClusterFault } from "../faults/cluster-fault-injection.ts";
+import { tearDownCluster, type ClusterSetup, machineOf, setUpCluster } from "./cluster-setup.ts";
+import { type ClusterFaultContext, injectClusterFault, named } from "../faults/cluster-fault-injection.ts";
 import type { Fault, FaultRecord, FaultKind } from "../plan/fault.ts";
 import { FaultsInProgress } from "../faults/faults-in-progress.ts";
 import { waitForRecovery } from "./wait-for-recovery.ts";
@@ -24,6 +24,9 @@ import { AofCorruptor } from "../faults/aof-corruption.ts";
 import type { BooksSnapshot, SystemUnderTest } from "./system-under-test.ts";
 import { FaultedProcess } from "../faults/faulted-process.ts";
 import { startProcesses } from "./start-processes.ts";
+import { ONE_OF_EACH, type TortureForm } from "../plan/torture-form.ts";
+import { NodeRoles } from "../nodes/node-roles.ts";
+import { NodeSupervision } from "../nodes/node-supervision.ts";
 
 export interface ClusterUnderTestOptions {
   /** For data and logs. */
@@ -33,6 +36,7 @@ export interface ClusterUnderTestOptions {
   readonly own?: Partial<CommandsUnderTest>;
   readonly apis?: number;
   readonly writers?: number;
+  readonly form?: TortureForm;
   /** Takes lines for the user at the terminal. */
   readonly say: (line: string) => void;
 }
@@ -50,7 +54,11 @@ export class ClusterUnderTest implements SystemUnderTest {
   readonly #processes: ReadonlyMap<string, FaultedProcess>;
   readonly #faultContext: ClusterFaultContext;
   readonly #operator: SimulatedOperator;
+  /** Where there are several servers of a kind. */
+  readonly #supervision: NodeSupervision | null;
   #init: Bun.Subprocess | null = null;
+  readonly #stopped = new AbortController();
+  #attending: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | null = null;
 
   private constructor(folder: string, setup: ClusterSetup, commands: CommandsUnderTest) {
@@ -65,9 +73,31 @@ export class ClusterUnderTest implements SystemUnderTest {
     this.#setup = setup;
     this.#commands = commands;
     this.#processes = new Map([haproxy, ...apis, ...redis, ...nats, ...writers, ...postgres].map(faulted));
-    this.#operator = new SimulatedOperator(apis, () => runRestore(commands.restore, plan.init.environment));
+    const all = [...this.#processes.values()];
+    const told = () => all.flatMap(({ refusal }) => refusal ?? []);
+    const nodeUrls = plan.redisCluster?.join.places.map(({ url }) => url) ?? [];
+    this.#operator = new SimulatedOperator({
+      apis,
+      restore: () => runRestore(commands.restore, plan.init.environment),
+      told,
+      nodeUrls,
+    });
+    this.#supervision = this.#supervise();
+    const faults = new FaultsInProgress();
     this.#faultContext = {
-      faults: new FaultsInProgress(),
+      faults,
+      nodes:
+        plan.redisCluster === undefined || this.#supervision === null
+          ? null
+          : {
+              faults,
+              roles: new NodeRoles(plan, plan.redisCluster, data.path),
+              supervision: this.#supervision,
+              network: setup.network,
+              machineOf,
+              named: (names) => named(this.#processes, names),
+              folderOf: (name) => folderOf(name, data),
+            },
       processes: this.#processes,
       links: setup.links,
       disks: setup.disks,
@@ -85,9 +115,9 @@ export class ClusterUnderTest implements SystemUnderTest {
    * @throws StartError if it cannot start; then, too, nothing is left behind but the folder
    */
   static async start(options: ClusterUnderTestOptions): Promise<ClusterUnderTest> {
-    const { folder, faultKinds, own = {}, apis = 2, writers = 2, say } = options;
+    const { folder, faultKinds, own = {}, apis = 2, writers = 2, form = ONE_OF_EACH, say } = options;
     const commands = { ...COMMANDS_UNDER_TEST, ...own };
-    const setup = await setUpCluster({ folder, faultKinds, apis, writers, say }, commands);
+    const setup = await setUpCluster({ folder, faultKinds, apis, writers, form, say }, commands);
     const system = new ClusterUnderTest(folder, setup, commands);
     try {
       await system.#start();
@@ -136,8 +166,8 @@ export class ClusterUnderTest implements SystemUnderTest {
 
   inject(fault: Fault): Promise<FaultRecord> {
     const { faults } = this.#faultContext;
-    return faults.run(fault, () =>
-      injectClusterFault(this.#faultContext, fault.action, fault.lastsMilliseconds),
+    return faults.run(fault, (hits) =>
+      injectClusterFault(this.#faultContext, fault.action, fault.lastsMilliseconds, hits),
     );
   }
 
@@ -147,8 +177,14 @@ export class ClusterUnderTest implements SystemUnderTest {
       plan: this.plan,
       processes: [...this.#processes.values()],
       operator: this.#operator,
+      missingCopies: () => this.#supervision?.missing() ?? Promise.resolve([]),
     });
+    await this.#supervision?.switchBack();
     return this.#operator.takeReports();
+  }
+
+  takeCommands(): readonly string[] {
+    return this.#operator.takeCommands();
   }
 
   books(): Promise<BooksSnapshot> {
@@ -177,6 +213,8 @@ export class ClusterUnderTest implements SystemUnderTest {
   async #stop(): Promise<void> {
     this.#faultContext.faults.stop();
     this.#init?.kill("SIGKILL");
+    this.#stopped.abort();
+    await Promise.all([this.#supervision?.close(), this.#attending]);
     await Promise.all([...this.#processes.values()].map((process) => process.stop()));
     await this.#faultContext.faults.allEnded();
     await this.#init?.exited;
@@ -185,12 +223,28 @@ export class ClusterUnderTest implements SystemUnderTest {
 
   async #start(): Promise<void> {
     const { haproxy, apis, redis, nats, writers, postgres } = this.plan;
-    const named = (plans: readonly ProcessPlan[]): FaultedProcess[] =>
-      plans.flatMap(({ name }) => this.#processes.get(name) ?? []);
-    await startProcesses(named([...postgres, ...redis, ...nats]));
+    const start = (...plans: readonly ProcessPlan[]): Promise<void> => startProcesses(this.#planned(plans));
+    if (this.#supervision === null) await start(...postgres, ...redis, ...nats);
+    else {
+      await Promise.all([this.#supervision.startPostgres(), start(...redis, ...nats)]);
+      await this.#supervision.joinRedis();
+    }
     await this.#runInit();
-    await startProcesses(named([...writers, ...apis]));
-    await startProcesses(named([haproxy]));
+    await start(...writers, ...apis);
+    await start(haproxy);
+    // What needs a person under load is not left to the end of the round.
+    if (this.#supervision !== null) this.#attending = this.#operator.attend(this.#stopped.signal);
+  }
+
+  #planned(plans: readonly ProcessPlan[]): FaultedProcess[] {
+    return plans.flatMap(({ name }) => this.#processes.get(name) ?? []);
+  }
+
+  #supervise(): NodeSupervision | null {
+    const { redisCluster, postgresPair, postgres, natsUrl } = this.plan;
+    if (redisCluster === undefined || postgresPair === undefined) return null;
+    const nodes = { redis: redisCluster, postgres: postgresPair, natsUrl };
+    return new NodeSupervision(nodes, this.#planned(postgres), (line) => this.#operator.hears(line));
   }
 
   async #runInit(): Promise<void> {

@@ -160,6 +160,10 @@ export class EmbeddedUnderTest implements SystemUnderTest {
       case "redis-cut":
       case "redis-zeroed":
       case "redis-emptied":
+      case "kill-role":
+      case "stop-role":
+      case "folder-lost":
+      case "apart":
         return "the embedded ledger is one process, without other servers";
     }
   }

@@ -18,11 +18,11 @@ export async function readBooks(databaseUrl: string): Promise<BooksSnapshot> {
       const entries: Rows<"entries"> = [];
       // In pieces, since each statement has a time-out.
       const reading = snapshot<Rows<"entries">>`
-        SELECT account, seq, kind, value, balance, description, command, time, counterparty, reference, g, event
+        SELECT account, seq, kind, value, balance, description, command, time, counterparty, reference, shard, g, event
         FROM entries ORDER BY account, seq`.cursor(ROWS_AT_ONCE);
       for await (const rows of reading) for (const row of rows) entries.push(row);
       const holds = await snapshot<Rows<"holds">>`
-        SELECT g, event, account, recipient AS "to", amount, captured, state, expires_at AS "expiresAt" FROM holds`;
+        SELECT shard, g, event, account, recipient AS "to", amount, captured, state, expires_at AS "expiresAt" FROM holds`;
       const reversals = await snapshot<Rows<"reversals">>`SELECT reversed, reversal FROM reversals`;
       const journal: Rows<"journal"> = [];
       const batches = snapshot<Rows<"journal">>`
@@ -78,8 +78,8 @@ const ACCOUNTS_OF_FILE = `
 
 const ENTRIES_OF_FILE = `
   SELECT account, seq, CASE WHEN amount > 0 THEN 'credit' ELSE 'debit' END AS kind, abs(amount) AS value, balance,
-    description, command, time, counterparty, reference, g, place AS event
+    description, command, time, counterparty, reference, 0 AS shard, g, place AS event
   FROM entries ORDER BY account, seq`;
 
 const HOLDS_OF_FILE = `
-  SELECT g, place AS event, account, counterparty AS "to", amount, captured, state, expires_at AS expiresAt FROM holds`;
+  SELECT 0 AS shard, g, place AS event, account, counterparty AS "to", amount, captured, state, expires_at AS expiresAt FROM holds`;

@@ -24,6 +24,8 @@ export interface SystemUnderTest {
    * @throws Error if it does not recover within a bound: that is a violation, too
    */
   recover(): Promise<readonly RestoreReport[]>;
+  /** What alarms told its operator to do, beside restores, and was done, since the last call. */
+  takeCommands?(): readonly string[];
   /** All rows of the books. */
   books(): Promise<BooksSnapshot>;
   /** What the audit finds in the current state; null if it finds nothing. */
@@ -66,10 +68,12 @@ export interface BooksSnapshot {
     readonly counterparty: string | null;
     readonly reference: string | null;
     /** The place of its event in the journal; so it is of holds. */
+    readonly shard: number;
     readonly g: number;
     readonly event: number;
   }[];
   readonly holds: readonly {
+    readonly shard: number;
     readonly g: number;
     readonly event: number;
     readonly account: string;

@@ -16,15 +16,22 @@ export interface RecoveringCluster {
   readonly plan: StackPlan;
   readonly processes: readonly FaultedProcess[];
   readonly operator: SimulatedOperator;
+  /** What copies of data are not there, or behind. */
+  readonly missingCopies: () => Promise<string[]>;
 }
 
 /**
- * Waits until the system works again, by itself or with its operator's help, and the books hold everything that was
- * decided. No fault may be in progress.
+ * Waits until the system works again, by itself or with its operator's help, the books hold everything that was decided,
+ * and no transaction across shards is under way. No fault may be in progress.
  *
  * @throws Error with everything that is still wrong after a bound, or at once if a writer has raised an alarm
  */
-export async function waitForRecovery({ plan, processes, operator }: RecoveringCluster): Promise<void> {
+export async function waitForRecovery({
+  plan,
+  processes,
+  operator,
+  missingCopies,
+}: RecoveringCluster): Promise<void> {
   let deadline = performance.now() + tortureBounds.recovery_milliseconds_max;
   for (;;) {
     const alarms = processes.flatMap(({ plan: { name }, alarm }) =>
@@ -34,6 +41,7 @@ export async function waitForRecovery({ plan, processes, operator }: RecoveringC
 
     const begun = performance.now();
     const problems = [...(await operator.check()), ...(await unreadyServers(plan))];
+    problems.push(...(await missingCopies()));
     if (problems.length === 0) problems.push(...(await missingFromBooks(plan)));
     if (problems.length === 0) return;
     // The time of a restore does not count.
@@ -71,11 +79,14 @@ async function missingFromBooks({ redisUrl, databaseUrl }: StackPlan): Promise<s
         redisUrl,
         cursors.map(({ shard }) => shard),
       );
-      return cursors.flatMap(({ shard, last_g }, index) => {
+      const behind = cursors.flatMap(({ shard, last_g }, index) => {
         const g = heads[index];
         if (g === last_g) return [];
         return [`the books are at batch ${last_g} of shard ${shard}, Redis is at ${g}`];
       });
+      // Whatever was begun is completed by some API, after a while. What that writes may not be kept yet.
+      const open = await sql<{ attempt: string }[]>`SELECT attempt FROM parts WHERE state = 'open'`;
+      return [...behind, ...open.map(({ attempt }) => `a part of the attempt ${attempt} is open`)];
     } finally {
       await sql.end({ timeout: 1 });
     }

@@ -9,6 +9,11 @@ for process in /proc/[0-9]*; do
     *) grep -qszxF "RAZONETE_STACK=$1" "$process/environ" && kill -9 "${process#/proc/}" 2> /dev/null ;;
   esac
 done
+# Network namespaces and bridges, as machine-network.ts has noted them.
+if [ -f "$1/network-to-remove" ]; then
+  # shellcheck disable=SC2086 # Each line is the arguments of a command.
+  while read -r line; do ip $line 2> /dev/null; done < "$1/network-to-remove"
+fi
 while read -r _ path _; do
   path=$(printf '%b' "$path")
   case "$path" in

@@ -91,7 +91,8 @@ const LIMITS_WITHOUT_ENTRIES = `
 
 /**
  * Finds commands that took effect twice, among those that have one of these marks. The id of a request is never used
- * again; a client's key may be, once it is forgotten.
+ * again; a client's key may be, once it is forgotten. What finishes a part of a transaction across shards has the command that was
+ * decided at its home.
  */
 export async function checkCommands(
   books: Snapshot,
@@ -105,7 +106,10 @@ export async function checkCommands(
   const query = `
     WITH effects AS (
       SELECT min(account) AS account, min(seq) AS seq, ${id} AS command, min(time) AS time FROM entries
-      WHERE ${markOfCommand} IN (SELECT unnest($1::text::bigint[]))
+      WHERE ${markOfCommand} IN (SELECT unnest($1::text::bigint[])) AND NOT EXISTS (
+        SELECT FROM parts AS p WHERE p.state = 'finished'
+          AND p.shard = entries.shard AND p.ended_g = entries.g AND p.ended_event = entries.event
+      )
       GROUP BY entries.command, shard, g, event
       UNION ALL SELECT account, NULL, ${id}, changed_at FROM limits
       WHERE command <> 'initial' AND ${markOfCommand} IN (SELECT unnest($1::text::bigint[]))

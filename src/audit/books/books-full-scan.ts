@@ -4,7 +4,19 @@ import { DuplicateDetector } from "../duplicate-detector.ts";
 import { idInSql, isNamedInSql } from "../events.ts";
 import type { CompareJournal } from "../journal/compare-journal.ts";
 import { EntryHash } from "../journal/entry-hash.ts";
-import { ACCOUNT, DETAILS, ENTRY, HOLD, HOLD_END, LIMIT, REVERSAL, STANDING } from "../journal/row-sums.ts";
+import {
+  ACCOUNT,
+  DETAILS,
+  ENTRY,
+  HOLD,
+  HOLD_END,
+  LIMIT,
+  PART,
+  PART_END,
+  REVERSAL,
+  STANDING,
+  TRANSIT,
+} from "../journal/row-sums.ts";
 import { sourceOf } from "../journal/row-texts.ts";
 import type { TextHash } from "../journal/text-hash.ts";
 import type { ProgressEstimate } from "../progress-estimate.ts";
@@ -105,6 +117,16 @@ export async function scanBooks(
     [hash.inSql(reversal.key), hash.inSql(reversal.text)],
     ([key = 0, text = 0]) => journal.takeRow(REVERSAL, key, 0, text),
   );
+  const [part, partEnd, transit] = [sourceOf(PART), sourceOf(PART_END), sourceOf(TRANSIT)];
+  const endOfPart = `CASE WHEN ${partEnd.where} THEN ${hash.inSql(partEnd.text)} ELSE -1 END`;
+  await books.scan("parts", [hash.inSql(part.key), hash.inSql(part.text), endOfPart], (row) => {
+    const [key = 0, text = 0, by = -1] = row;
+    journal.takeRow(PART, key, 0, text);
+    if (by !== -1) journal.takeRow(PART_END, key, 0, by);
+  });
+  await books.scan("transits", [hash.inSql(transit.key), hash.inSql(transit.text)], ([key = 0, text = 0]) =>
+    journal.takeRow(TRANSIT, key, 0, text),
+  );
   progress.did(rows % PROGRESS_ROWS);
-  return { entries, accounts: scanned, duplicateMarks: commands.candidates() };
+  return { entries, accounts: scanned, duplicateMarks: commands.candidates(journal.finished) };
 }

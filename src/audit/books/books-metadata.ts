@@ -22,7 +22,7 @@ export async function readBooksMetadata(
 ): Promise<BooksMetadata> {
   const [tables] = await books.query(
     `SELECT to_regclass('system') IS NOT NULL AS books, to_regclass('restores') IS NOT NULL AS restores,
-       to_regclass('journal') IS NOT NULL AS journal`,
+       to_regclass('journal') IS NOT NULL AS journal, to_regclass('parts') IS NOT NULL AS parts`,
   );
   const [row] =
     tables?.["books"] === true ? await books.query("SELECT epoch, shards, loaded FROM system") : [];
@@ -35,6 +35,12 @@ export async function readBooksMetadata(
   if (tables?.["journal"] !== true) {
     throw new StartError(
       "the database (DATABASE_URL) has no journal: its books are of an earlier version, audit them with that one.",
+      CANNOT_AUDIT,
+    );
+  }
+  if (tables["parts"] !== true) {
+    throw new StartError(
+      "the books in the database (DATABASE_URL) are of an earlier version: run razonete init, which brings them up to date.",
       CANNOT_AUDIT,
     );
   }

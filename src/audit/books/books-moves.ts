@@ -1,20 +1,23 @@
 import { bounds } from "../../bounds.ts";
-import { integers } from "../../keep/pg-array.ts";
+import { integers, texts } from "../../keep/pg-array.ts";
 import { type LedgerEvent, parseEventOrNull } from "../../ledger/event.ts";
 import { type EventPlace, placeOfEvent } from "../../ledger/event-id.ts";
 import type { EventId } from "../../ledger/transaction.ts";
 import { reversalFault } from "../event-faults.ts";
+import { inTransitOf } from "../expected-accounts.ts";
 import type { Findings } from "../findings.ts";
 import { accountIn, queryLimited } from "./books-accounts.ts";
 import type { Row, Snapshot } from "./books-snapshot.ts";
 
 /**
- * What an account has held is the sum of its open holds, no hold expires before its time, and none is captured or released
- * from that time on.
+ * What an account has held is the sum of its open holds and of what open parts set aside, no hold expires before its time, and
+ * none is captured or released from that time on.
  */
 export async function checkHolds(books: Snapshot, findings: Findings): Promise<void> {
-  for (const row of await queryLimited(books, findings, HELD_OTHERWISE, [])) {
-    const detail = `what it has held is not the sum of its open holds: ${row["difference"]} too much`;
+  const aside = [...(await inTransitOf(books, null)).outgoing()];
+  const parameters = [texts(aside, ({ account }) => account), integers(aside, ({ outgoing }) => outgoing)];
+  for (const row of await queryLimited(books, findings, HELD_OTHERWISE, parameters)) {
+    const detail = `what it has held is not the sum of its open holds and parts: ${row["difference"]} too much`;
     findings.add("hold-broken", accountIn(row), null, detail);
   }
   for (const row of await queryLimited(books, findings, ENDED_OUT_OF_TIME, [])) {
@@ -29,7 +32,8 @@ const HELD_OTHERWISE = `
   SELECT account, sum(held)::text AS difference FROM (
     SELECT account, held FROM accounts WHERE held <> 0
     UNION ALL SELECT account, -amount FROM holds WHERE state = 'open'
-  ) AS parts GROUP BY account HAVING sum(held) <> 0`;
+    UNION ALL SELECT account, -outgoing FROM unnest($1::text::text[], $2::text::bigint[]) AS o (account, outgoing)
+  ) AS one GROUP BY account HAVING sum(held) <> 0`;
 
 const ENDED_OUT_OF_TIME = `
   SELECT account, g::text, event, state FROM holds
@@ -78,11 +82,11 @@ async function eventsAt(books: Snapshot, ids: readonly EventId[]): Promise<Map<E
       integers(places, ({ index }) => index),
     ],
   );
-  const texts = new Map(rows.map((row) => [`${row["shard"]}-${row["g"]}-${row["event"]}`, row["text"]]));
+  const textAt = new Map(rows.map((row) => [`${row["shard"]}-${row["g"]}-${row["event"]}`, row["text"]]));
   const events = new Map<EventId, LedgerEvent>();
   for (const id of ids) {
     const place = placeOfEvent("t", id);
-    const text = place === null ? null : texts.get(`${place.shard}-${place.g}-${place.index}`);
+    const text = place === null ? null : textAt.get(`${place.shard}-${place.g}-${place.index}`);
     const event = typeof text === "string" ? parseEventOrNull(text) : null;
     if (event !== null) events.set(id, event);
   }

@@ -1,5 +1,6 @@
 import type { JournalHead } from "../../ledger/journal.ts";
 import { StartError } from "../../errors.ts";
+import { DuplicateDetector } from "../duplicate-detector.ts";
 import { quote } from "../events.ts";
 import type { AccountTable } from "../books/account-table.ts";
 import type { BooksSize, Snapshot } from "../books/books-snapshot.ts";
@@ -28,6 +29,7 @@ export class CompareJournal {
   readonly #accounts: AccountTable;
   readonly #hash: TextHash;
   #totals = new JournalTotals();
+  #finished = new DuplicateDetector(0);
 
   /** @param accounts gets each account that the journal opens */
   constructor(
@@ -67,6 +69,7 @@ export class CompareJournal {
       (name, { id, seq }, detail) => this.#findings.add(name, id, seq, detail),
     );
     this.#totals = rows.totals;
+    this.#finished = rows.finished;
     let events = 0;
     let told = 0;
     await readJournal(this.#books, (row) => {
@@ -84,6 +87,11 @@ export class CompareJournal {
     });
     progress.did(planned - told);
     return chain.finish(cursors);
+  }
+
+  /** Commands of which parts on other shards than their home are finished, see EventRows. */
+  get finished(): DuplicateDetector {
+    return this.#finished;
   }
 
   /** Takes a row of the books; the parameters are as in RowSums. */

@@ -2,16 +2,20 @@ import { openingHash } from "../../ledger/content-hash.ts";
 import { type LedgerEvent, parseEventOrNull } from "../../ledger/event.ts";
 import { formatDetails } from "../../ledger/details-text.ts";
 import { entriesOf, type Place } from "../../ledger/event-results.ts";
+import { idIn } from "../../ledger/named-id.ts";
 import { stepsOf } from "../../keep/account-steps.ts";
 import { type AccountState, WORLD } from "../../ledger/account.ts";
 import type { KeptEntry } from "../../ledger/entry.ts";
 import { eventId } from "../../ledger/event-id.ts";
+import type { PartEvent } from "../../ledger/transit.ts";
 import type { AccountTable } from "../books/account-table.ts";
+import { DuplicateDetector } from "../duplicate-detector.ts";
 import { limitsPassed } from "../event-faults.ts";
 import { EntryHash } from "./entry-hash.ts";
 import { textIn } from "./journal-reader.ts";
 import { JournalAccounts, type OnMisfit } from "./journal-accounts.ts";
 import { JournalTotals } from "./journal-totals.ts";
+import { PartRows } from "./part-rows.ts";
 import {
   ACCOUNT,
   DETAILS,
@@ -32,6 +36,8 @@ import type { TextHash } from "./text-hash.ts";
  */
 export type OnRow = (kind: RowKind, key: number, place: number, hash: number, sign: 1 | -1) => void;
 
+type MovingEvent = Extract<LedgerEvent, { readonly type: "transaction" | "capture" | "finish" }>;
+
 type Ending = Extract<LedgerEvent, { readonly type: "capture" | "release" | "expiry" }>;
 
 /** Makes the rows of the books from the journal's events, which have to come in order. */
@@ -42,6 +48,9 @@ export class EventRows {
   readonly #onMisfit: OnMisfit;
   readonly accounts: JournalAccounts;
   readonly totals = new JournalTotals();
+  /** Of the commands whose parts are finished, each as often as it has entries of such a part. */
+  readonly finished = new DuplicateDetector(0);
+  readonly #parts: PartRows;
   readonly #encoder = new TextEncoder();
   #text: () => string = () => "";
 
@@ -52,6 +61,7 @@ export class EventRows {
     this.#onRow = onRow;
     this.#onMisfit = onMisfit;
     this.accounts = new JournalAccounts(table, onMisfit);
+    this.#parts = new PartRows((kind, key, text) => void this.#row(kind, key, 0, text), onMisfit);
   }
 
   /** Of the row that was made last. */
@@ -112,6 +122,7 @@ export class EventRows {
       case "transaction": {
         for (const account of event.accounts) this.accounts.expect(this.#hash.ofText(account.id), account);
         this.#fits(event, 0);
+        this.#parts.decide(event, place);
         this.#move(event, place);
         if (event.reverses === null) return;
         const reversal = eventId("t", place.shard, place.g, place.index, event.time);
@@ -133,6 +144,7 @@ export class EventRows {
         if (account === undefined) return;
         const captured = event.postings.reduce((sum, { amount }) => sum + amount, 0);
         this.#fits(event, this.#end(event, account, ["captured", captured], place));
+        this.#parts.decide(event, place);
         this.#move(event, place);
         return;
       }
@@ -145,9 +157,11 @@ export class EventRows {
       case "entry":
       case "refusal":
       case "missing":
+        return;
       case "part":
       case "finish":
       case "undo":
+        this.#takePart(event, place);
     }
   }
 
@@ -164,8 +178,26 @@ export class EventRows {
     return freed;
   }
 
+  /** What is set aside is in what the account has held, until the part has ended. */
+  #takePart(event: PartEvent, place: Place): void {
+    for (const [index, account] of event.accounts.entries()) {
+      const outgoing = event.sides[index]?.outgoing ?? 0;
+      this.accounts.hold(
+        this.#hash.ofText(account.id),
+        account,
+        event.type === "part" ? outgoing : -outgoing,
+      );
+      if (outgoing > 0) this.#stand(account);
+    }
+    this.#parts.take(event, place);
+    if (event.type !== "finish") return;
+    this.#fits(event, 0);
+    if (entriesOf(event, place).length > 0) this.finished.addHash(this.#hash.ofText(idIn(event.id)));
+    this.#move(event, place);
+  }
+
   /** Both sides of each posting are there, and lead from one to the next and to the accounts as they stand after it. */
-  #fits(event: Extract<LedgerEvent, { type: "transaction" | "capture" }>, freed: number): void {
+  #fits(event: MovingEvent, freed: number): void {
     const [account] = event.accounts;
     if (account === undefined) return;
     const holds =
@@ -179,7 +211,7 @@ export class EventRows {
       );
   }
 
-  #move(event: Extract<LedgerEvent, { type: "transaction" | "capture" }>, place: Place): void {
+  #move(event: MovingEvent, place: Place): void {
     this.totals.move(event);
     const limits = new Map(event.accounts.map(({ id, creditLimit }) => [id, creditLimit]));
     for (const entry of entriesOf(event, place)) {

@@ -10,6 +10,8 @@ interface Total {
   /** What came in from the outside less what went out there is in both. */
   fromWorld: number;
   more: bigint;
+  /** What came in from accounts of other shards less what went out there: 0 but for what is in transit. */
+  fromShards: bigint;
 }
 
 /** The sums of each unit, as the journal makes them. They are few, and known by their number. */
@@ -31,11 +33,16 @@ export class JournalTotals {
     add(total, value);
   }
 
-  move(event: Extract<LedgerEvent, { readonly type: "transaction" | "capture" }>): void {
+  move(event: Extract<LedgerEvent, { readonly type: "transaction" | "capture" | "finish" }>): void {
     const [first] = event.accounts;
     if (first === undefined || event.postings.length === 0) return;
-    this.#of(first.unit).transactions += 1;
+    // One across shards counts at home.
+    if (event.type !== "finish") this.#of(first.unit).transactions += 1;
+    const units = new Map<string, string>(event.accounts.map(({ id, unit }) => [id, unit]));
     for (const { from, to, amount } of event.postings) {
+      const unit = units.get(from) ?? units.get(to);
+      if (unit !== undefined && from !== WORLD && to !== WORLD && units.has(from) !== units.has(to))
+        this.#of(unit).fromShards += BigInt(units.has(to) ? amount : -amount);
       const inside = event.accounts.find(({ id }) => id === (from === WORLD ? to : from));
       if (inside === undefined || (from !== WORLD && to !== WORLD)) continue;
       add(this.#of(inside.unit), from === WORLD ? amount : -amount);
@@ -46,8 +53,9 @@ export class JournalTotals {
   async compare(books: Snapshot, findings: Findings): Promise<void> {
     const rows = await books.query(
       `SELECT concat_ws(' ', unit, count(*), sum(seq) - coalesce(sum(entries_more), 0), sum(balance),
-         coalesce(sum(from_others), 0) - sum(balance)) AS text
-       FROM accounts GROUP BY unit`,
+         coalesce(sum(from_others), 0) - sum(balance),
+         coalesce((SELECT sum(s.amount) FROM from_shards AS s WHERE s.unit = a.unit), 0)) AS text
+       FROM accounts AS a GROUP BY unit`,
     );
     const kept = new Set(rows.map((row) => String(row["text"])));
     const made = new Set(this.#totals.map(textOf));
@@ -70,7 +78,7 @@ export class JournalTotals {
   #of(unit: string): Total {
     const found = this.#totals[this.#numbers.get(unit) ?? -1];
     if (found !== undefined) return found;
-    const total = { unit, accounts: 0, transactions: 0, fromWorld: 0, more: 0n };
+    const total = { unit, accounts: 0, transactions: 0, fromWorld: 0, more: 0n, fromShards: 0n };
     this.#numbers.set(unit, this.#totals.length);
     this.#totals.push(total);
     return total;
@@ -88,7 +96,7 @@ function add(total: Total, value: number): void {
   }
 }
 
-function textOf({ unit, accounts, transactions, fromWorld, more }: Total): string {
-  const balances = BigInt(fromWorld) + more;
-  return [unit, accounts, transactions, balances, -balances].join(" ");
+function textOf({ unit, accounts, transactions, fromWorld, more, fromShards }: Total): string {
+  const world = BigInt(fromWorld) + more;
+  return [unit, accounts, transactions, world + fromShards, -world, fromShards].join(" ");
 }

@@ -8,7 +8,18 @@ import type { Findings } from "../findings.ts";
 import { EntryHash } from "./entry-hash.ts";
 import { EventRows } from "./event-rows.ts";
 import { readJournal } from "./journal-reader.ts";
-import { bucketOf, ENTRY, HOLD, HOLD_END, LIMIT, REVERSAL, type RowKind } from "./row-sums.ts";
+import {
+  bucketOf,
+  ENTRY,
+  HOLD,
+  HOLD_END,
+  LIMIT,
+  PART,
+  PART_END,
+  REVERSAL,
+  type RowKind,
+  TRANSIT,
+} from "./row-sums.ts";
 import { SOURCES, sourceOf } from "./row-texts.ts";
 import type { TextHash } from "./text-hash.ts";
 
@@ -176,6 +187,15 @@ function report(
     );
     return;
   }
+  if (kind === TRANSIT && isSecond) {
+    findings.add(
+      "transit-broken",
+      null,
+      null,
+      `the attempt ${id} is decided a second time: ${makes}, after ${has}`,
+    );
+    return;
+  }
   // A limit is named by the seq that it follows, which is the fifth field of its text.
   const seq = kind === ENTRY ? place : kind === LIMIT ? Number(text?.split(" ")[4]) : null;
   const what = kind === HOLD || kind === HOLD_END ? id : "";
@@ -184,6 +204,6 @@ function report(
 
 /** A hold is named by its account, which is the third field of its text. */
 function accountOf(kind: RowKind, id: string, text: string | undefined): AccountId | null {
-  if (kind === REVERSAL) return null;
+  if (kind === REVERSAL || kind === PART || kind === PART_END || kind === TRANSIT) return null;
   return kind === HOLD || kind === HOLD_END ? (text?.split(" ", 3)[2] ?? null) : id;
 }

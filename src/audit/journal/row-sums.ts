@@ -10,6 +10,12 @@ export const HOLD = 6;
 /** What has ended a hold. */
 export const HOLD_END = 7;
 export const REVERSAL = 8;
+/** A part of a transaction across shards. */
+export const PART = 9;
+/** What has ended it. */
+export const PART_END = 10;
+/** A decision across shards. */
+export const TRANSIT = 11;
 export type RowKind =
   | typeof ACCOUNT
   | typeof LIMIT
@@ -18,7 +24,10 @@ export type RowKind =
   | typeof STANDING
   | typeof HOLD
   | typeof HOLD_END
-  | typeof REVERSAL;
+  | typeof REVERSAL
+  | typeof PART
+  | typeof PART_END
+  | typeof TRANSIT;
 
 const BUCKETS = 2 ** 18;
 const TWO_TO_32 = 2 ** 32;
@@ -32,7 +41,7 @@ export class RowSums {
   readonly #high = new Uint32Array(BUCKETS);
 
   /**
-   * @param account the hash of the account's id, or of that of a hold or a reversed transaction
+   * @param account the hash of the account's id, or of that of a hold, a reversed transaction, a part or an attempt
    * @param place the seq of an entry, the version of a limit, else 0
    * @param hash of the row: for an entry see EntryHash, else that of its text
    */

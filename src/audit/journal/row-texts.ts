@@ -7,13 +7,19 @@ import {
   HOLD,
   HOLD_END,
   LIMIT,
+  PART,
+  PART_END,
   REVERSAL,
   type RowKind,
   STANDING,
+  TRANSIT,
 } from "./row-sums.ts";
 
 /** SQL for the id of a row of holds, see `eventId`. */
 const HOLD_ID = "concat('h', shard, '-', g, '-', event, '-', time % 1000000)";
+
+/** SQL for where a part, or what is in `transits`, stands in the journal. */
+const AT = "concat(shard, '-', g, '-', event)";
 
 export interface RowSource {
   readonly kind: RowKind;
@@ -77,6 +83,31 @@ export const SOURCES: readonly RowSource[] = [
     place: "0::bigint",
     where: "true",
     text: "concat_ws(' ', 'v', reversed, reversal, time)",
+  },
+  {
+    kind: PART,
+    table: "parts",
+    key: AT,
+    place: "0::bigint",
+    where: "true",
+    text: `concat_ws(' ', 'q', ${AT}, attempt, time)`,
+  },
+  {
+    kind: PART_END,
+    table: "parts",
+    key: AT,
+    place: "0::bigint",
+    where:
+      "state <> 'open' OR transaction IS NOT NULL OR ended_at IS NOT NULL OR ended_g IS NOT NULL OR ended_event IS NOT NULL",
+    text: `concat_ws(' ', 'k', ${AT}, attempt, state, coalesce(transaction, '-'), ended_g, ended_event, ended_at)`,
+  },
+  {
+    kind: TRANSIT,
+    table: "transits",
+    key: "attempt",
+    place: "0::bigint",
+    where: "true",
+    text: `concat_ws(' ', 'w', attempt, ${AT}, time, transaction, coalesce(hold, '-'), array_to_string(shards, ','))`,
   },
   {
     kind: ENTRY,

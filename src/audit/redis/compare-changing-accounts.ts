@@ -1,4 +1,7 @@
+import { z } from "zod";
 import type { Sql } from "../../keep/postgres-client.ts";
+import { type InTransit, openPartsInSql } from "../../keep/transits/in-transit.ts";
+import { isPartEvent } from "../../keep/transits/part-changes.ts";
 import type { AccountId } from "../../ledger/account.ts";
 import { texts } from "../../keep/pg-array.ts";
 import { bounds } from "../../bounds.ts";
@@ -12,8 +15,11 @@ import {
   type AccountEvent,
   accountsAfter,
   expectedAccounts,
+  inTransitIn,
+  inTransitOf,
   STANDING_OF_ACCOUNT,
   standingText,
+  withTransit,
 } from "../expected-accounts.ts";
 import { detailsText } from "../journal/row-texts.ts";
 import type { Findings } from "../findings.ts";
@@ -52,6 +58,7 @@ interface PointInTime {
 /** The books at a time, with their cursor then. */
 interface KeptAccounts {
   readonly cursor: number;
+  readonly inTransit: InTransit;
   readonly accounts: ReadonlyMap<
     AccountId,
     {
@@ -133,6 +140,7 @@ export class CompareChangingAccounts {
         books,
         wanted,
         this.#outboxEventsOf(accounts, pointInTime),
+        await inTransitOf(books, shard),
         this.#findings,
       );
       const moving = accounts.filter((account, index) => {
@@ -172,19 +180,23 @@ export class CompareChangingAccounts {
     const { queryBooks, shard } = this.#options;
     const rows = await queryBooks(
       `SELECT a.account, a.seq::text, ${STANDING_OF_ACCOUNT} AS standing, a.opening,
-         concat_ws(' ', a.metadata::text, a.name) AS details, c.last_g::text
+         concat_ws(' ', a.metadata::text, a.name) AS details, c.last_g::text,
+         (SELECT json_agg(o.text)::text FROM (${openPartsInSql(shard)}) AS o) AS parts
        FROM cursors AS c LEFT JOIN accounts AS a ON a.account = ANY($1::text::text[]) WHERE c.shard = ${shard}`,
       [texts(accounts, (account) => account)],
     );
     const [first] = rows;
+    const parts = first?.["parts"];
+    const inTransit = inTransitIn(typeof parts === "string" ? textsReply.parse(JSON.parse(parts)) : []);
     const kept = rows
       .filter((row) => row["account"] !== null)
       .map((row) => {
         const [standing, opening, details] = [row["standing"], row["opening"], row["details"]].map(String);
-        const account = { seq: Number(row["seq"]), standing, opening, details };
-        return [String(row["account"]), account] as const;
+        const account = String(row["account"]);
+        const stood = withTransit(standing ?? "", inTransit.textOf(account));
+        return [account, { seq: Number(row["seq"]), standing: stood, opening, details }] as const;
       });
-    return { cursor: Number(first?.["last_g"] ?? 0), accounts: new Map(kept) };
+    return { cursor: Number(first?.["last_g"] ?? 0), inTransit, accounts: new Map(kept) };
   }
 
   /** How these accounts stood since they were read from the books, by the events since then. */
@@ -211,14 +223,18 @@ export class CompareChangingAccounts {
         const opened = { opening: openingHash(event), details: detailsText(event) };
         if (!stood.has(event.account)) return;
         now.set(event.account, opened);
-        stood.get(event.account)?.add(g, standingText({ ...event, ...opened, state: "open", held: 0 }));
+        stood
+          .get(event.account)
+          ?.add(g, standingText({ ...event, ...opened, state: "open", held: 0, inTransit: "" }));
         return;
       }
       for (const after of accountsAfter(event)) {
         const account = now.get(after.id);
         if (account === undefined || (of !== null && of !== after.id)) continue;
         if (event.type === "change") account.details = detailsText(event);
-        stood.get(after.id)?.add(g, standingText({ ...account, ...after }));
+        if (isPartEvent(event)) kept.inTransit.take(event, after.id);
+        const inTransit = kept.inTransit.textOf(after.id);
+        stood.get(after.id)?.add(g, standingText({ ...account, ...after, inTransit }));
       }
     };
     const rows = await books.query(
@@ -301,6 +317,8 @@ export class CompareChangingAccounts {
     if (head.g >= expected) gap(head.g);
   }
 }
+
+const textsReply = z.array(z.string());
 
 /** The column seen_g may be missing in books with an older schema, which have noted nothing. */
 async function cursorOf(books: Snapshot, shard: number): Promise<{ cursor: number; seenG: number }> {

@@ -8,6 +8,7 @@ import { bounds } from "../../bounds.ts";
 import { AccountTable } from "../books/account-table.ts";
 import { inSnapshot } from "../books/books-snapshot.ts";
 import type { BooksMetadata } from "../books/books-metadata.ts";
+import type { AwaitedSide } from "../books/books-transits.ts";
 import {
   holdsNow,
   type KeptHold,
@@ -22,6 +23,8 @@ import { TextHash } from "../journal/text-hash.ts";
 import type { KeySpill } from "../spill/key-spill.ts";
 import type { OutboxSpill } from "../spill/outbox-spill.ts";
 import { POSTGRES, requireReachable } from "../unreachable-server.ts";
+import { compareHome } from "./compare-home.ts";
+import { compareDecisions, comparePart, findAwaited, openAttempts, partsNow } from "./compare-transits.ts";
 import { reportLostBatchFlag } from "./lost-batch-flag.ts";
 import { readOutbox } from "./read-outbox.ts";
 import type { RedisReader } from "./redis-reader.ts";
@@ -36,13 +39,15 @@ export interface CompareMovesOptions {
   readonly shards: readonly number[];
   /** Gets the keys that are to be compared together with the outbox. */
   readonly changing: KeySpill;
+  /** What the outboxes have to have of transactions across shards. */
+  readonly awaited: readonly AwaitedSide[];
   readonly findings: Findings;
 }
 
 const DAY_MICROS = 86_400_000_000;
 /** What has ended is forgotten after a day, by a clock that may have been set by so much meanwhile. */
 const CLOCK_MICROS = 3_600_000_000;
-const MOVE_KEY = /^razonete:\{(\d+)\}:((?:hold|reversed):.*)$/s;
+const MOVE_KEY = /^razonete:\{(\d+)\}:((?:hold|part|reversed):.*)$/s;
 
 /** What Redis has of a hold or a reversal, and what is known of the time when it was read. */
 interface Observed {
@@ -56,7 +61,7 @@ interface Observed {
 }
 
 /**
- * Compares the holds, their expiries, and the reversals in Redis with the books: first all that the books have; most of it
+ * Compares the holds, their expiries, the reversals and the open parts in Redis with the books: first all that the books have; most of it
  * does not change meanwhile. What differs, what Redis has besides, and what the outbox has events about is then compared
  * with all that it may have been when Redis was read: by a later state of the books, and the outbox.
  */
@@ -109,14 +114,26 @@ export class CompareMoves {
 
   /** Compares what is left of a shard, with its outbox as read so far. */
   async compareChanging(shard: number, outbox: OutboxSpill): Promise<void> {
-    const { changing, redis } = this.#options;
-    for await (const ids of redis.expiries(shard))
+    const { changing, redis, queryBooks, awaited, findings } = this.#options;
+    for await (const ids of redis.members(shard, "expiries"))
       for (const id of ids) this.#addUnlessRight(shard, `hold:${id}`);
+    for await (const ids of redis.members(shard, "parts"))
+      for (const id of ids) this.add(shard, `part:${id}`);
+    for (const id of await openAttempts(queryBooks, shard)) this.add(shard, `part:${id}`);
     outbox.addMoves();
     for (;;) {
       const keys = changing.take(shard, bounds.audit_chunk_moves);
-      if (keys.length === 0 || !(await this.#compareSome(shard, keys, outbox))) return;
+      if (keys.length === 0) break;
+      if (!(await this.#compareSome(shard, keys, outbox))) return;
     }
+    await compareDecisions(shard, { queryBooks, redis, findings });
+    await compareHome(shard, { queryBooks, redis, outbox, findings });
+    await findAwaited(
+      awaited.filter((one) => one.shard === shard),
+      outbox,
+      queryBooks,
+      findings,
+    );
   }
 
   async #compareHolds(shard: number, holds: readonly KeptHold[]): Promise<void> {
@@ -158,7 +175,7 @@ export class CompareMoves {
     const { redis, queryBooks, system } = this.#options;
     const [kept] = await queryBooks(`SELECT last_g::text FROM cursors WHERE shard = ${shard}`, []);
     const knownG = Math.max(Number(kept?.["last_g"] ?? 0), outbox.lastG);
-    const { texts, expiries, now } = await redis.moves(shard, keys);
+    const { texts, expiries, listed, now } = await redis.moves(shard, keys);
     const head = await redis.head(shard);
     if (head?.epoch !== system.epoch) {
       const detail = `shard ${shard} in Redis became another one during the audit`;
@@ -170,7 +187,14 @@ export class CompareMoves {
     await readOutbox(redis, shard, outbox);
     const holds = await holdsNow(queryBooks, shard, idsIn(keys, "hold:"));
     const reversals = await reversalsNow(queryBooks, shard, idsIn(keys, "reversed:"));
+    const parts = await partsNow(queryBooks, shard, idsIn(keys, "part:"));
     for (const [index, key] of keys.entries()) {
+      const [attempt = ""] = idsIn([key], "part:");
+      if (attempt !== "") {
+        const part = { text: texts[index] ?? null, listed: listed[index] ?? null, knownG };
+        comparePart(attempt, parts, outbox, part, this.#findings);
+        continue;
+      }
       const observed = { text: texts[index] ?? null, expiry: expiries[index] ?? null, knownG, now };
       const [id = ""] = idsIn([key], "hold:");
       const [reversed = ""] = idsIn([key], "reversed:");
@@ -291,7 +315,7 @@ function mayBeForgotten(time: number, now: number): boolean {
   return time < now - DAY_MICROS + CLOCK_MICROS;
 }
 
-function idsIn(keys: readonly string[], prefix: "hold:" | "reversed:"): EventId[] {
+function idsIn(keys: readonly string[], prefix: "hold:" | "part:" | "reversed:"): EventId[] {
   return keys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
 }
 

@@ -10,7 +10,7 @@ const opening = "0123456789abcdef";
 /** What is found where Redis shows one limit, books and outbox have another, and these limits were in force meanwhile. */
 function findingsOf(limits: { redis: number; books: number; meanwhile: readonly number[] }): string[] {
   const standing = (creditLimit: number): string =>
-    standingText({ state: "open", creditLimit, held: 0, opening, details });
+    standingText({ state: "open", creditLimit, held: 0, opening, details, inTransit: "" });
   const expected: ExpectedAccount = {
     seq: 0,
     balance: 0n,

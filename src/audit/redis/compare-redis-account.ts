@@ -1,8 +1,9 @@
 import { accountOfRow } from "../../decide/function-codec.ts";
 import type { AccountId, AccountState } from "../../ledger/account.ts";
 import { bounds } from "../../bounds.ts";
+import { splitRow } from "../../keep/transits/in-transit.ts";
 import { quote } from "../events.ts";
-import type { ExpectedAccount } from "../expected-accounts.ts";
+import { type ExpectedAccount, withTransit } from "../expected-accounts.ts";
 import type { Findings } from "../findings.ts";
 import type { ReadResult } from "./redis-reader.ts";
 
@@ -26,8 +27,12 @@ export function parseFound(account: AccountId, result: ReadResult | undefined): 
   if ("unreadable" in result) return result;
   const row = result.row.toString();
   try {
-    const state = accountOfRow(account, row, "");
-    const standing = `${state.state} ${state.creditLimit} ${state.held} ${result.details}`;
+    const [own, inTransit] = splitRow(row);
+    const state = accountOfRow(account, own, "");
+    const standing = withTransit(
+      `${state.state} ${state.creditLimit} ${state.held} ${result.details}`,
+      inTransit,
+    );
     return { state, standing, statement: result.statement.map(String) };
   } catch {
     return { unreadable: quote(row) };

@@ -1,9 +1,11 @@
 import type { Sql } from "../../keep/postgres-client.ts";
+import { openPartsInSql } from "../../keep/transits/in-transit.ts";
 import { withSpillDatabase } from "../spill/spill-database.ts";
 import type { Row } from "../books/books-snapshot.ts";
 import type { KnownAccounts } from "../books/known-accounts.ts";
 import type { BooksMetadata } from "../books/books-metadata.ts";
-import { accountsOf, moveKeyOf } from "../events.ts";
+import type { AwaitedSide } from "../books/books-transits.ts";
+import { accountsOf, moveKeyOf, parseDecision } from "../events.ts";
 import { CompareFeed } from "../feed/compare-feed.ts";
 import { CompareAllAccounts } from "./compare-all-accounts.ts";
 import { CompareMoves } from "./compare-moves.ts";
@@ -25,6 +27,8 @@ export interface CompareOptions {
   readonly findings: Findings;
   /** What the books were found to have. */
   readonly known: KnownAccounts;
+  /** What they did not have of transactions across shards, see checkTransits. */
+  readonly awaited: readonly AwaitedSide[];
   /** In which the comparison of all accounts is already planned. */
   readonly progress: ProgressEstimate;
 }
@@ -95,7 +99,7 @@ export class CompareRedis {
 
   /**
    * Adds what the books have kept since they were read for the first time. What Redis showed as it was then may have been
-   * right, and may have been left behind.
+   * right, and may have been left behind. And the accounts of open parts: what these set aside is in no row of the books.
    */
   async #addKeptSince(shard: number, changing: KeySpill, moves: CompareMoves): Promise<void> {
     const { known, system } = this.#options;
@@ -104,6 +108,10 @@ export class CompareRedis {
       for (const account of accountsOf(event)) if (known.wasSame(account)) changing.add(shard, account);
       const key = moveKeyOf(event, place);
       if (key !== null) moves.add(shard, key);
+    }
+    for (const { text } of await this.#queryBooks(openPartsInSql(shard), [])) {
+      const event = parseDecision(String(text));
+      for (const account of event === null ? [] : accountsOf(event)) changing.add(shard, account);
     }
   }
 

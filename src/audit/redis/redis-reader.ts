@@ -72,10 +72,10 @@ export class RedisReader {
     return { epoch, g: Number(g), lost: numberOf(lost), other: numberOf(other) };
   }
 
-  /** The keys of accounts, holds and reversals, of any shard, in lists, and a few others. A key may come twice. */
+  /** The keys of accounts, holds, parts and reversals, of any shard, in lists, and a few others. A key may come twice. */
   async *keys(): AsyncGenerator<readonly string[]> {
     for (const primary of await requireReachable(REDIS, this.#nodes.primaries())) {
-      const keys = scanKeys(primary, "razonete:{*}:[ahr]*");
+      const keys = scanKeys(primary, "razonete:{*}:[ahpr]*");
       for (;;) {
         const next = await requireReachable(REDIS, keys.next());
         if (next.done === true) break;
@@ -91,33 +91,53 @@ export class RedisReader {
     return seconds * 1_000_000 + micros;
   }
 
-  /** What some keys of holds and reversals have, and the expiries of the holds; `now` is Redis's clock before. */
+  /** What some keys of holds, reversals and parts have, and the expiries or times of these; `now` is Redis's clock before. */
   async moves(
     shard: number,
     keys: readonly string[],
   ): Promise<{
     readonly texts: readonly (string | null)[];
     readonly expiries: readonly (string | null)[];
+    /** By which time a part is among those that are open. */
+    readonly listed: readonly (string | null)[];
     readonly now: number;
   }> {
     const prefix = `razonete:{${shard}}:`;
     const now = await this.micros(shard);
     const texts = this.#nodes.shard(shard).sendCommand(["MGET", ...keys.map((key) => `${prefix}${key}`)]);
     const ids = keys.map((key) => key.slice(key.indexOf(":") + 1));
-    const expiries = ifRightType(
-      this.#nodes.shard(shard).sendCommand(["ZMSCORE", `${prefix}expiries`, ...ids]),
-    );
+    const scores = async (set: string) => {
+      const reply = this.#nodes.shard(shard).sendCommand(["ZMSCORE", `${prefix}${set}`, ...ids]);
+      return headReply.parse((await requireReachable(REDIS, ifRightType(reply))) ?? ids.map(() => null));
+    };
+    const [expiries, listed] = [scores("expiries"), scores("parts")];
     return {
       texts: headReply.parse(await requireReachable(REDIS, texts)),
-      expiries: headReply.parse((await requireReachable(REDIS, expiries)) ?? ids.map(() => null)),
+      expiries: await expiries,
+      listed: await listed,
       now,
     };
   }
 
-  /** The holds that Redis has expiries of, in lists. One may come twice. */
-  async *expiries(shard: number): AsyncGenerator<readonly string[]> {
+  /** What a key of a shard has, without its prefix; `null`: it is not there, or of another type. */
+  async text(shard: number, key: string): Promise<string | null> {
+    return (await this.texts(shard, [key]))[0] ?? null;
+  }
+
+  /** The same of some keys, in their order. */
+  async texts(shard: number, keys: readonly string[]): Promise<readonly (string | null)[]> {
+    const named = keys.map((key) => `razonete:{${shard}}:${key}`);
+    const reply = this.#nodes.shard(shard).sendCommand(["MGET", ...named]);
+    return headReply.parse(await requireReachable(REDIS, reply));
+  }
+
+  /**
+   * The holds that Redis has expiries of, the open parts, or the decisions with their shards, that it lists, in lists. One
+   * may come twice.
+   */
+  async *members(shard: number, set: "expiries" | "parts" | "transits"): AsyncGenerator<readonly string[]> {
     for (let cursor = "0"; ;) {
-      const key = `razonete:{${shard}}:expiries`;
+      const key = `razonete:{${shard}}:${set}`;
       const args = ["ZSCAN", key, cursor, "COUNT", String(bounds.scan_keys_max)];
       const reply = await requireReachable(REDIS, ifRightType(this.#nodes.shard(shard).sendCommand(args)));
       if (reply === null) return;

@@ -51,10 +51,15 @@ export type FindingName =
   | "account-differs"
   /** An account that has entries or limits does not exist, or the other way round. */
   | "account-missing"
-  /** A hold has ended twice or out of its time, or what an account has held is not the sum of its open holds. */
+  /** A hold has ended twice or out of its time, or what an account has held is not the sum of its open holds and parts. */
   | "hold-broken"
   /** A transaction was reversed twice, or by what is not its opposite, or was a reversal itself. */
   | "reversal-broken"
+  /**
+   * Of a transaction across shards a part is missing, has ended twice or otherwise than it was decided, or there are two
+   * decisions; or what is in transit is not what the shards' accounts have of each other.
+   */
+  | "transit-broken"
   /** An account in Redis differs from books and outbox. */
   | "redis-differs"
   /** Redis is older than the books, than the feed, or than what was answered. */

@@ -120,7 +120,7 @@ export class OutboxSpill {
       )
       .get(g);
     let entries = short?.count ?? 0;
-    for (const { text } of this.eventsOfKinds("tp", g)) {
+    for (const { text } of this.eventsOfKinds("tpf", g)) {
       const event = parseDecision(text);
       if (event !== null) entries += statementTexts(event).length;
     }

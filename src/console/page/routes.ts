@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { Store, useStore } from "./store.ts";
 
 /** Where in the console one is: the part of the address behind "#". */
 export type Place =
@@ -25,14 +25,12 @@ export function placeOf(hash: string): Place {
   return { view: name === "new" ? "new" : "overview" };
 }
 
+/** Followed from the start on, not from the first drawing: no change is missed, and a place stays itself until there is one. */
+const here = new Store(placeOf(location.hash));
+addEventListener("hashchange", () => here.set(placeOf(location.hash)));
+
 export function usePlace(): Place {
-  const [place, setPlace] = useState(() => placeOf(location.hash));
-  useEffect(() => {
-    const follow = (): void => setPlace(placeOf(location.hash));
-    addEventListener("hashchange", follow);
-    return () => removeEventListener("hashchange", follow);
-  }, []);
-  return place;
+  return useStore(here);
 }
 
 function decoded(part: string): string {

@@ -80,6 +80,7 @@ export const table = {
     sums: ["Sums by unit", "Somas por unidade"],
     "no-units": ["No account has been opened.", "Nenhuma conta foi aberta."],
     balances: ["All balances", "Todos os saldos"],
+    transit: ["In transit", "Em trânsito"],
     total: ["adds up to {sum}", "somam {sum}"],
     audit: ["Last audit", "Última auditoria"],
     "no-audit": ["There was none. One is made by", "Não houve nenhuma. Para fazer uma:"],

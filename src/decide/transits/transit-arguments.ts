@@ -23,6 +23,8 @@ export type TransitCommand =
       readonly attempt: AttemptId;
       /** The client's. */
       readonly command: CommandId;
+      /** The name of the access key that it came with. */
+      readonly by?: string | undefined;
       readonly isDryRun: boolean;
       /** All of the transaction. */
       readonly postings: readonly Posting[];

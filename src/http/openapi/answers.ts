@@ -155,7 +155,14 @@ const ledger = z.object({
     z.object({
       unit,
       balances: integerText.meta(told("The sum of all balances.")),
-      world: integerText.meta(told("What the outside holds: the same with the other sign.")),
+      world: integerText.meta(
+        told("What the outside holds: but for `in_transit` the same with the other sign."),
+      ),
+      in_transit: integerText.meta(
+        told(
+          "What transactions across shards have taken from accounts and not yet brought to others; the three are 0 together.",
+        ),
+      ),
     }),
   ),
   books: z.object({ lag_ms: amount.meta(told("How far the books are behind.")) }),
@@ -293,9 +300,13 @@ export const ANSWERS = {
   Readiness: z.object({
     status: z.literal("ready"),
     undecided: z
-      .array(z.object({ shard: z.int().min(0), reason: z.string() }))
+      .array(z.object({ shard: z.int().min(0), reason: z.string(), advice: z.string().optional() }))
       .optional()
-      .meta(told("In a cluster, the shards that decide nothing now, while others do.")),
+      .meta(
+        told(
+          "In a cluster, the shards that decide nothing now, while others do, and what a person is to do.",
+        ),
+      ),
   }),
 } as const satisfies Readonly<Record<string, z.ZodType>>;
 

@@ -21,7 +21,6 @@ const POSTING = [
   "unit-mismatch",
   "limit-exceeded",
   "balance-out-of-range",
-  "shards-apart",
 ] as const satisfies readonly DocumentedProblem[];
 
 export const MONEY_OPERATIONS = {
@@ -236,6 +235,7 @@ export const MONEY_OPERATIONS = {
       "already-reversed",
       "hold-not-found",
       "hold-not-open",
+      "shards-apart",
     ],
     kind: "command",
   },

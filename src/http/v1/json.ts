@@ -1,6 +1,6 @@
 import type { Account, AccountId, AccountState, Metadata, Party } from "../../ledger/account.ts";
 import type { KeptEntry } from "../../ledger/entry.ts";
-import type { KeptTransaction } from "../../ledger/ledger.ts";
+import type { KeptTransaction, UnitTotals } from "../../ledger/ledger.ts";
 import { availableOf } from "../../ledger/rules.ts";
 import type { Details, EventId, Hold, Transaction } from "../../ledger/transaction.ts";
 import { timestamp } from "../timestamp.ts";
@@ -131,4 +131,9 @@ export function transactionPath(id: EventId): string {
 
 export function holdPath(id: EventId): string {
   return `/v1/holds/${encodeURI(id)}`;
+}
+
+/** Texts, since sums may be beyond 2^53. */
+export function unitJson({ unit, balances, world, inTransit }: UnitTotals) {
+  return { unit, balances: String(balances), world: String(world), in_transit: String(inTransit) };
 }

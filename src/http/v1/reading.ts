@@ -13,7 +13,7 @@ import { timestamp } from "../timestamp.ts";
 import { okJson } from "./answers.ts";
 import { csvOf } from "./csv.ts";
 import { oneOf } from "./fields.ts";
-import { accountPath, type EntryJson, entryJson } from "./json.ts";
+import { accountPath, type EntryJson, entryJson, unitJson } from "./json.ts";
 import { cursorOf, linkTo, listName, pageOf, pageParameters } from "./page.ts";
 import { parseNoQuery, parseQuery, timeParameter } from "./query.ts";
 
@@ -121,11 +121,7 @@ export async function getTotals({ ledger }: RouteContext, request: RoutedRequest
   const totals = {
     accounts,
     transactions,
-    units: units.map(({ unit, balances, world }) => ({
-      unit,
-      balances: String(balances),
-      world: String(world),
-    })),
+    units: units.map(unitJson),
     books: { lag_ms: lagMilliseconds },
   };
   return okJson(JSON.stringify(totals));

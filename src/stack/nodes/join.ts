@@ -5,6 +5,7 @@ import { askNode, orderNode, reasonOf } from "./ask-node.ts";
 import { type ClusterLook, lookAtCluster, type LookedNode, type NodePlace } from "./cluster-look.ts";
 import { hasSlot, type NodeLine, ownerOf } from "../../decide/nodes/node-lines.ts";
 import { plannedOwners, rangesOf } from "./slots.ts";
+import { spreadPrimaries } from "./spread.ts";
 
 export interface JoinOptions {
   /** All nodes. In a cluster that is new, the first of them become the primaries. */
@@ -12,6 +13,8 @@ export interface JoinOptions {
   readonly shards: number;
   /** Copies of each primary. */
   readonly replicas: number;
+  /** Of a cluster that is whole, whether primaries are spread over the machines again. Default: false. */
+  readonly spreads?: boolean;
 }
 
 const PAUSE_MILLISECONDS = 100;
@@ -21,7 +24,8 @@ const RANGES_IN_COMMAND_MAX = 500;
 /**
  * Makes one Redis Cluster of its nodes: they get to know each other, the shards' slots are given to the primaries, and each
  * of these gets its replicas, on other machines. It does only what is missing: on a cluster that is whole it changes
- * nothing, and who became primary by a failover stays it. A node that came back without its folder gets its part again.
+ * nothing, unless it is to spread the primaries, and who became primary by a failover stays it. A node that came back
+ * without its folder gets its part again.
  *
  * @returns what is still missing after so many milliseconds, as a sentence; null if the cluster is whole
  * @throws StartError if nodes and flags do not fit together
@@ -70,8 +74,11 @@ async function tryStep(options: JoinOptions): Promise<string | null> {
   if (await giveSlots(look, options)) return "the slots are being given to the primaries.";
   const lost = lostOwner(nodes);
   if (lost !== null) return lost;
+  const replaced = nodes.find(({ me }) => me.slots.length > 0 && !ownsAny(me, views));
+  if (replaced !== undefined) return `${replaced.name} does not know yet who has taken over from it.`;
   if (await giveReplicas(nodes, options)) return "the replicas are being told whom to follow.";
-  return missingIn(look, options);
+  const missing = await missingIn(look, options);
+  return missing === null && options.spreads === true ? spreadPrimaries(nodes) : missing;
 }
 
 function requireOneCluster(owned: readonly LookedNode[]): void {
@@ -181,6 +188,11 @@ async function giveSlots(
   return true;
 }
 
+/** A primary that was replaced while it was away says for a moment that it has its slots still. */
+function ownsAny({ id, slots }: NodeLine, views: readonly (readonly NodeLine[])[]): boolean {
+  return slots.some(([slot]) => ownerOf(slot, views)?.id === id);
+}
+
 /** @returns whether there were any that follow nobody, and have no slots */
 async function giveReplicas(
   nodes: readonly LookedNode[],
@@ -250,8 +262,8 @@ async function missingIn({ nodes, away }: ClusterLook, { replicas }: JoinOptions
     if (infoField(cluster, "cluster_state") !== "ok") return `${name} does not take part in the cluster yet.`;
     if (me.isPrimary) {
       const followed = Number(infoField(info, "connected_slaves"));
-      const has = me.slots.some(([slot]) => ownerOf(slot, views)?.id === me.id);
-      if (has && followed < replicas) return `${name} is followed by ${followed} of ${replicas} replicas.`;
+      if (ownsAny(me, views) && followed < replicas)
+        return `${name} is followed by ${followed} of ${replicas} replicas.`;
     } else if (infoField(info, "master_link_status") !== "up") {
       return `the replica ${name} does not have what its primary has yet.`;
     }

@@ -5,30 +5,38 @@ import { viewOf } from "./ask-node.ts";
 import { joinStep, type JoinOptions } from "./join.ts";
 import type { NodeLine } from "../../decide/nodes/node-lines.ts";
 import { shardsIn } from "./slots.ts";
+import { nextPrimary } from "./spread.ts";
+import { ToldOnce } from "./told-once.ts";
 
 /** A node that lacks its place for so long is not just being started. */
 const TOLD_AFTER_MILLISECONDS = 10_000;
-const TOLD_EVERY_MILLISECONDS = 60_000;
+/** A machine that is just back may go again: so long it has to be there until its primaries are given back. */
+const CROWDED_MILLISECONDS = 10_000;
 const LOOK_MILLISECONDS = 1_000;
 
 /**
  * Looks after the nodes of a running Redis Cluster once a second: which of them is the primary of which shards by now, and
- * whether one is to be joined again, as one that came back without its folder.
+ * whether one is to be joined again, as one that came back without its folder, or a machine has more primaries than another.
  */
 export class RedisWatch {
   readonly #options: JoinOptions;
   readonly #say: Report;
   readonly #onChange: () => void;
+  readonly #maySwitch: () => boolean;
   #serves: ReadonlyMap<string, Serves> = new Map();
   #turn = 0;
-  #missing: { readonly what: string; readonly since: number } | null = null;
-  #toldAt = -Infinity;
+  readonly #missing = new ToldOnce(TOLD_AFTER_MILLISECONDS);
+  #crowdedSince: number | null = null;
   #timer: Timer | null = null;
   #looking: Promise<void> | null = null;
   #stopped = false;
 
-  /** @param onChange called when a node has become something else */
-  constructor(options: JoinOptions, say: Report, onChange: () => void) {
+  /**
+   * @param onChange called when a node has become something else
+   * @param maySwitch whether a primary may be given back now: without the books its shard would wait for them
+   */
+  constructor(options: JoinOptions, say: Report, onChange: () => void, maySwitch: () => boolean) {
+    this.#maySwitch = maySwitch;
     this.#options = options;
     this.#say = say;
     this.#onChange = onChange;
@@ -60,12 +68,12 @@ export class RedisWatch {
       this.#serves = serves;
       this.#onChange();
     }
-    if (this.#isWhole(view)) {
-      this.#missing = null;
-      return;
-    }
+    const isWhole = this.#isWhole(view);
+    const isCrowded = this.#isCrowdedForLong(isWhole && this.#maySwitch() ? view : []);
+    if (isWhole) this.#note(null);
+    if (isWhole && !isCrowded) return;
     try {
-      this.#note(await joinStep(this.#options));
+      this.#note(await joinStep({ ...this.#options, spreads: isCrowded }));
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
       this.#note(messageOf(error));
@@ -90,17 +98,21 @@ export class RedisWatch {
     return isPlain && view.length === this.#options.places.length;
   }
 
-  #note(what: string | null): void {
-    const now = performance.now();
-    if (what === null) this.#missing = null;
-    else if (this.#missing?.what !== what) this.#missing = { what, since: now };
-    else if (
-      now - this.#missing.since > TOLD_AFTER_MILLISECONDS &&
-      now - this.#toldAt > TOLD_EVERY_MILLISECONDS
-    ) {
-      this.#toldAt = now;
-      this.#say(`The nodes of Redis need you: ${what}`, { outage: "alarm" });
-    }
+  /** Whether one machine has had more primaries than it should have for a while, with all nodes there. */
+  #isCrowdedForLong(view: readonly NodeLine[]): boolean {
+    const { places } = this.#options;
+    const placed = view.map((line) => ({
+      line,
+      machine: places.find(({ url }) => new URL(url).host === line.address)?.machine,
+    }));
+    const isCrowded = view.every(({ isSuspected }) => !isSuspected) && nextPrimary(placed) !== null;
+    this.#crowdedSince = isCrowded ? (this.#crowdedSince ?? performance.now()) : null;
+    return this.#crowdedSince !== null && performance.now() - this.#crowdedSince > CROWDED_MILLISECONDS;
+  }
+
+  #note(missing: string | null): void {
+    if (this.#missing.mayTell(missing, performance.now()))
+      this.#say(`The nodes of Redis need you: ${missing}`, { outage: "alarm" });
   }
 }
 

@@ -29,15 +29,16 @@ export function planRedisNodes(
   const { shards, primaries, replicas } = form;
   const hosts = Array.from({ length: primaries * (1 + replicas) }, (_, place) => ({
     name: `redis-${place + 1}`,
+    host: options.redisHost?.(place) ?? "127.0.0.1",
     port: ports(nodePort(`redis-${place + 1}`)),
     busPort: ports(nodePort(`redis-bus-${place + 1}`)),
     machine: `machine ${(place % primaries) + 1}`,
   }));
-  const all = hosts.map(({ port }) => `127.0.0.1:${port}`).join(",");
+  const all = hosts.map(({ host, port }) => `${host}:${port}`).join(",");
   const urlOf = (user: string, password: string): string => `redis-cluster://${user}:${password}@${all}`;
-  const nodes = hosts.map(({ name, port }) => ({
+  const nodes = hosts.map(({ name, host, port }) => ({
     name,
-    urlOf: (user: string, password: string): string => `redis://${user}:${password}@127.0.0.1:${port}`,
+    urlOf: (user: string, password: string): string => `redis://${user}:${password}@${host}:${port}`,
   }));
   const operatorUrls = nodes.map((node) => node.urlOf("default", credentials.operator));
   const joined: JoinOptions = {
@@ -95,14 +96,20 @@ export function planRedisNodes(
 function nodeSettings(
   { redisMegabytes }: ServerOptions,
   credentials: Credentials,
-  node: { readonly port: number; readonly busPort: number; readonly folder: string; readonly nodes: number },
+  node: {
+    readonly host: string;
+    readonly port: number;
+    readonly busPort: number;
+    readonly folder: string;
+    readonly nodes: number;
+  },
 ): string {
   const users = ["redis-users.acl", "redis-replica.acl"].map((file) =>
     redisUsers(readFileSync(join(DEPLOY, file), "utf8"), credentials),
   );
   return [
     `include ${JSON.stringify(join(DEPLOY, "redis-cluster.conf"))}`,
-    "bind 127.0.0.1",
+    `bind ${node.host}`,
     `port ${node.port}`,
     `cluster-port ${node.busPort}`,
     `dir ${JSON.stringify(node.folder)}`,

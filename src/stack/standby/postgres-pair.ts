@@ -16,9 +16,12 @@ const UNFOLLOWED_LOOK_MILLISECONDS = 200;
 /** Between two attempts to make a standby of a server. */
 const COPY_PAUSE_MILLISECONDS = 5_000;
 
+/** What keeps one of them running. */
+export type PairProcess = Pick<SupervisedProcess, "start" | "hold" | "crashesInARow" | "lastWords">;
+
 interface Member {
   readonly node: PostgresNode;
-  readonly process: SupervisedProcess;
+  readonly process: PairProcess;
 }
 
 /**
@@ -40,6 +43,7 @@ interface Member {
 export class PostgresPair {
   readonly #plan: PairPlan;
   readonly #say: Report;
+  readonly #onChange: () => void;
   #primary: Member;
   #standby: Member;
   /** Since when the primary has not answered; null: it has. */
@@ -52,10 +56,19 @@ export class PostgresPair {
   readonly #closing = new AbortController();
   #looking: Promise<void> | null = null;
 
-  /** @param processes of the plan's nodes, in their order */
-  constructor(plan: PairPlan, processes: readonly SupervisedProcess[], say: Report) {
+  /**
+   * @param processes of the plan's nodes, in their order
+   * @param onChange called when the other one has become the primary
+   */
+  constructor(
+    plan: PairPlan,
+    processes: readonly PairProcess[],
+    say: Report,
+    onChange: () => void = () => {},
+  ) {
     this.#plan = plan;
     this.#say = say;
+    this.#onChange = onChange;
     const [first, second] = plan.nodes.map((node, index): Member => {
       const process = processes[index];
       if (process === undefined) throw new Error(`${node.name} has no process`);
@@ -88,6 +101,12 @@ export class PostgresPair {
     }
   }
 
+  /** As it was last seen, or made; undefined for what is none of the two. */
+  roleOf(name: string): "primary" | "standby" | undefined {
+    if (name === this.#primary.node.name) return "primary";
+    return name === this.#standby.node.name ? "standby" : undefined;
+  }
+
   /** From now on it starts nothing. Resolves when it has left the two to themselves. */
   async close(): Promise<void> {
     this.#closing.abort();
@@ -106,6 +125,11 @@ export class PostgresPair {
       const pace = this.#isFollowed ? stackBounds.postgres_look_milliseconds : UNFOLLOWED_LOOK_MILLISECONDS;
       await this.#pause(begunAt + pace - performance.now());
     }
+  }
+
+  /** The primary answers, and is followed. */
+  get isWhole(): boolean {
+    return this.#isFollowed && this.#silentSince === null;
   }
 
   get #isClosed(): boolean {
@@ -148,6 +172,7 @@ export class PostgresPair {
   async #promote(): Promise<void> {
     const { node } = this.#primary;
     await promote(node);
+    this.#onChange();
     this.#say(`${node.name} is the primary now.`, { process: node.name });
   }
 

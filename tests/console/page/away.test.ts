@@ -79,7 +79,15 @@ describe.skipIf(!chromium.found)(
           { name: "nats", state: "troubled", since: at, detail: "no leader" },
         ],
         audit: { at, agreed: false, findings: 3 },
-        units: [{ unit: "BRL/2", balances: "12345678901234567890", world: "-12345678901234567800" }],
+        units: [
+          {
+            unit: "BRL/2",
+            balances: "12345678901234567890",
+            world: "-12345678901234567800",
+            in_transit: "0",
+          },
+          { unit: "USD/2", balances: "-40", world: "0", in_transit: "40" },
+        ],
         webhooks: { active: 2, failing: 1, parked: 4, backlog: 120 },
       };
       const languages: (string | undefined)[] = [];
@@ -96,6 +104,7 @@ describe.skipIf(!chromium.found)(
       await console.shows(".figures", /1,204[^]+0.8 ms[^]+12 ms[^]+of 10,000 at most/);
       await console.shows("#sums .bad", "adds up to 0.90");
       await console.shows("#sums", "123,456,789,012,345,678.90");
+      await console.shows("#sums", /USD\/2\s+adds up to 0.00[^]+In transit\s+0.40/);
       await console.shows("main", /differs\s*Findings: 3/);
       await console.shows(".counts .bad", "4");
       expect(await console.barriers()).toEqual([]);

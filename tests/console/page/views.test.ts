@@ -213,9 +213,28 @@ describe.skipIf(!chromium.found)(
       await console.page.setViewportSize({ width: 1280, height: 900 });
     });
 
+    test("an address that changes while the page is drawn for the first time is followed", async () => {
+      const page = await browser.context.newPage();
+      page.setDefaultTimeout(45_000);
+      await page.addInitScript(CHANGES_AT_FIRST_DRAWING);
+      await page.goto(server.url);
+      await page.waitForSelector("h1:has-text('Accounts')");
+      await page.close();
+    });
+
     test("no other host was asked, and the browser had nothing to complain of", () => {
       expect([...console.hosts]).toEqual([server.url]);
       expect(console.troubles.filter((line) => !line.includes("404 (Not Found)"))).toEqual([]);
     });
   },
 );
+
+/** As somebody does who follows a link at once. Frames stand still, so that nothing that waits for one comes before it. */
+const CHANGES_AT_FIRST_DRAWING = `
+  requestAnimationFrame = () => 0;
+  new MutationObserver((_, drawing) => {
+    if (document.querySelector("#console > *") === null) return;
+    drawing.disconnect();
+    location.hash = "#/accounts";
+  }).observe(document, { childList: true, subtree: true });
+`;

@@ -6,7 +6,7 @@ import { eventually } from "../../support/eventually.ts";
 import { failOnLeaks } from "../../support/leaks.ts";
 import { describeWithRedis } from "../../support/redis-under-test.ts";
 import type { ClusterNodeServer } from "../../support/servers/redis-cluster.ts";
-import { credit, settle, submitted } from "../support/settling.ts";
+import { credit, settle, submitted } from "../../support/ledger/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
@@ -54,6 +54,9 @@ describeWithRedis("a shard that the cluster cannot bring back by itself", () => 
       `${addressOf(first)} has most of the shard of the replicas that answer (batch 2)`,
     );
     expect(alarms[0]).toContain(command);
+    // Who asks later is told, too.
+    const advice = expect.stringMatching(new RegExp(`^Start its primary, .* ${command};`));
+    expect(ledger.readiness()).toMatchObject({ ready: true, undecided: [{ shard: 1, advice }] });
     expect(await submitted(ledger, credit(accountOn(0, SHARDS)))).toMatchObject({ type: "accepted" });
 
     await first.command("CLUSTER", "FAILOVER", "FORCE");

@@ -8,7 +8,14 @@ import { ClusterStand, SHARDS } from "../../support/copies/cluster-ledgers.ts";
 import { eventually } from "../../support/eventually.ts";
 import { failOnLeaks } from "../../support/leaks.ts";
 import { describeWithRedis } from "../../support/redis-under-test.ts";
-import { type Answered, credit, debit, expectAppliedOnce, settle, submitted } from "../support/settling.ts";
+import {
+  type Answered,
+  credit,
+  debit,
+  expectAppliedOnce,
+  settle,
+  submitted,
+} from "../../support/ledger/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);

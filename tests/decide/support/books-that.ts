@@ -10,6 +10,7 @@ export function booksThat(books: BooksReader, otherwise: Partial<BooksReader>): 
     hasEvent: (...event) => books.hasEvent(...event),
     entries: (...page) => books.entries(...page),
     batch: (...place) => books.batch(...place),
+    endOfPart: (shard, attempt) => books.endOfPart(shard, attempt),
     hold: (id) => books.hold(id),
     reversalOf: (id) => books.reversalOf(id),
     balanceAt: (...at) => books.balanceAt(...at),

@@ -2,7 +2,7 @@ import { expect } from "bun:test";
 import type { RedisLedger } from "../../../src/decide/redis-ledger.ts";
 import { LedgerUnavailable } from "../../../src/ledger/ledger.ts";
 import { eventually } from "../../support/eventually.ts";
-import { credit, submitted } from "./settling.ts";
+import { credit, submitted } from "../../support/ledger/settling.ts";
 
 /** Waits until it is not ready, for this reason. */
 export function notReady(ledger: RedisLedger, reason: RegExp): Promise<void> {

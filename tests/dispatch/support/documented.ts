@@ -1,6 +1,6 @@
 import Ajv2020 from "ajv/dist/2020";
 import { z } from "zod";
-import type { Received } from "./receiver.ts";
+import type { Received } from "../../support/followers/receiver.ts";
 
 const schema = z.record(z.string(), z.unknown());
 const documented = z.looseObject({

@@ -222,7 +222,7 @@ export class MemoryLedger implements Ledger {
       return {
         accounts: this.#state.accounts.size,
         transactions: this.#state.transactions.size,
-        units: [...sums].map(([unit, balances]) => ({ unit, balances, world: -balances })),
+        units: [...sums].map(([unit, balances]) => ({ unit, balances, world: -balances, inTransit: 0n })),
         lagMilliseconds: 0,
       };
     });

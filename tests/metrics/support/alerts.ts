@@ -11,19 +11,25 @@ const alertsAnswer = z.object({
 });
 
 const WAIT_SECONDS_MAX = 10;
+/** Between two looks of Prometheus at a process: in deploy/observe/prometheus.yml, and here. */
+const LOOK_SECONDS = 5;
+export const LOOK_SECONDS_IN_TESTS = 2;
 
 /**
- * A fault takes a tenth of the time to become an alert, and at most ten seconds, so that a test need not last as long as a
- * night; rates are of a tenth of the time, too. A request is late after half a second in place of a quarter: what else runs on the
- * machine of a test makes nobody wait for so long, again and again.
+ * A fault becomes an alert after as many looks of Prometheus as it does where the rules are used, but within ten seconds, so
+ * that a test need not last as long as a night. With fewer of them one look at a bad moment would be an alert: a process that
+ * stood still has to connect to Redis again, and tells so if it is asked just then. Rates are of a tenth of the time. A request
+ * is late after half a second in place of a quarter: what else runs on the machine of a test makes nobody wait for so long,
+ * again and again.
  */
 export function asInTests(rules: string): string {
-  const tenth = (count: string, unit: string): number => (Number(count) * (unit === "m" ? 60 : 1)) / 10;
+  const seconds = (count: string, unit: string): number => Number(count) * (unit === "m" ? 60 : 1);
   return rules
     .replaceAll(/for: (\d+)([sm])/g, (_, count: string, unit: string) => {
-      return `for: ${Math.min(WAIT_SECONDS_MAX, Math.max(1, Math.round(tenth(count, unit))))}s`;
+      const sameLooks = Math.round((seconds(count, unit) * LOOK_SECONDS_IN_TESTS) / LOOK_SECONDS);
+      return `for: ${Math.min(WAIT_SECONDS_MAX, sameLooks)}s`;
     })
-    .replaceAll(/\[(\d+)([sm])\]/g, (_, count: string, unit: string) => `[${tenth(count, unit)}s]`)
+    .replaceAll(/\[(\d+)([sm])\]/g, (_, count: string, unit: string) => `[${seconds(count, unit) / 10}s]`)
     .replaceAll(LATE, LATE_IN_TESTS);
 }
 

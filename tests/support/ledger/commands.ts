@@ -38,6 +38,8 @@ export interface Skips {
   readonly clock?: string;
   /** That a key is known on every account, whatever it was first used on. */
   readonly keysEverywhere?: string;
+  /** What only accounts of one shard can do. */
+  readonly together?: string;
 }
 
 export function because(name: string, reason: string | undefined): string {

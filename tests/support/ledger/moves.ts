@@ -11,7 +11,7 @@ export interface Moves {
   readonly advanceClock: (seconds: number) => void;
   /** Lets so many seconds pass, in whichever way. */
   readonly pass: (seconds: number) => Promise<void>;
-  /** Opens an account, on the same shard as the others, and brings it to a balance. */
+  /** Opens an account, on the same shard as the others unless they are apart, and brings it to a balance. */
   readonly account: (
     creditLimit: number,
     balance?: number,
@@ -36,7 +36,8 @@ export function movesOf(subject: LedgerUnderTest, skips: Skips): Moves {
     },
     account: async (creditLimit, balance = 0, changes = {}) => {
       count += 1;
-      const id = changes.account ?? `${TAG}${String(count).padStart(3, "0")}`;
+      const number = String(count).padStart(3, "0");
+      const id = changes.account ?? (skips.together === undefined ? `${TAG}${number}` : `apart-${number}`);
       accepted(await ledger.submit(open(creditLimit, { ...changes, account: id })));
       if (balance > 0) resultOf(await ledger.submit(transaction([["@world", id, balance]])));
       if (balance < 0) resultOf(await ledger.submit(transaction([[id, "@world", -balance]])));

@@ -58,9 +58,7 @@ export class RedisCluster {
     shards = 3,
   }: RedisClusterOptions = {}): Promise<RedisCluster> {
     const credentials = credentialsOf("of the tests");
-    const count = primaries * (1 + replicas);
-    const busPorts = await freePorts(count);
-    const nodes = await Promise.all(busPorts.map((port) => startNode(credentials, port)));
+    const nodes = await startLooseNodes(primaries * (1 + replicas));
     const cluster = new RedisCluster(nodes, primaries, (user) => credentials[user]);
     try {
       await cluster.#join(shards, replicas);
@@ -161,7 +159,25 @@ export class RedisCluster {
 
 type Started = ClusterNodeServer & { readonly client: ReturnType<typeof newClient> };
 
-async function startNode(credentials: ReturnType<typeof credentialsOf>, busPort: number): Promise<Started> {
+/**
+ * Nodes that know nothing of each other yet. The caller ends each client and process.
+ *
+ * @param settingsOf what Redis is told besides, by the place of the node
+ */
+export async function startLooseNodes(
+  count: number,
+  settingsOf: (place: number) => Readonly<Record<string, string>> = () => ({}),
+): Promise<Started[]> {
+  const credentials = credentialsOf("of the tests");
+  const busPorts = await freePorts(count);
+  return Promise.all(busPorts.map((port, place) => startNode(credentials, port, settingsOf(place))));
+}
+
+async function startNode(
+  credentials: ReturnType<typeof credentialsOf>,
+  busPort: number,
+  more: Readonly<Record<string, string>>,
+): Promise<Started> {
   const program = pathOf("redis");
   const folder = temporaryFolder("redis-node").path;
   const aclfile = join(folder, "users.acl");
@@ -181,6 +197,7 @@ async function startNode(credentials: ReturnType<typeof credentialsOf>, busPort:
     "repl-backlog-size": "128mb",
     "cluster-require-full-coverage": "no",
     "cluster-allow-replica-migration": "no",
+    ...more,
   };
   const process = await ServerProcess.start({
     name: "redis-server",

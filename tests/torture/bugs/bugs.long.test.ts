@@ -63,6 +63,8 @@ const CASES: Readonly<Record<BugName, Case>> = {
   "batch-in-part": { scenarios: [secondCommandRefused], options: { apis: 1 } },
   "reversed-twice": { scenarios: [takenBackTwice], options: { apis: 1 } },
   "names-of-another": { scenarios: [severalNames], options: { apis: 1 }, closes: true },
+  "no-copies": { scenarios: [], missing: "one Redis has no replicas; see bugs-found.long.test.ts" },
+  "undone-unasked": { scenarios: [], missing: "there is one shard; see bugs-found.long.test.ts" },
 };
 
 describe.skipIf(serversMissing !== null)("a bug that is built in", () => {

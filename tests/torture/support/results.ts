@@ -4,11 +4,13 @@ import { NO_COUNTS, type TortureResult } from "../../../proof/torture/report/tor
 export function resultWith(some: Partial<TortureResult>): TortureResult {
   const seed = some.seed ?? 1;
   return {
-    format: "razonete-torture-3",
+    format: "razonete-torture-4",
     startedAt: "2024-01-17T02:34:41.217Z",
     command: `npm run torture -- --seed ${seed}`,
     seed,
     system: "cluster",
+    shards: 1,
+    replicas: 0,
     kinds: ["kill", "disk"],
     secondsWanted: 120,
     loadSeconds: 120,
@@ -18,6 +20,7 @@ export function resultWith(some: Partial<TortureResult>): TortureResult {
     harms: [],
     cannot: [],
     restores: [],
+    commandsDone: [],
     violationsInAll: 0,
     violations: [],
     violatedAfterSeconds: null,

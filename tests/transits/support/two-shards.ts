@@ -4,7 +4,7 @@ import type { Told } from "../../../src/decide/transits/transit-arguments.ts";
 import type { Posting } from "../../../src/ledger/transaction.ts";
 import { open } from "../../support/ledger/commands.ts";
 import { RedisStand } from "../../support/redis-under-test.ts";
-import { ShardCalls } from "./shard-calls.ts";
+import { ShardCalls } from "../../support/transits/shard-calls.ts";
 
 /** Of two shards the one with the account `a`, whose limit is 100, and the one with `b` and `c`, which have none. */
 export const HOME = 0;

@@ -191,8 +191,8 @@ function Sums({ status }: { readonly status: ConsoleStatus }) {
     <Card title={t("overview.sums")}>
       {status.units.length === 0 && <Empty>{t("overview.no-units")}</Empty>}
       <ul class="rows" id="sums">
-        {status.units.map(({ unit, balances, world }) => {
-          const sum = BigInt(balances) + BigInt(world);
+        {status.units.map(({ unit, balances, world, in_transit: transit }) => {
+          const sum = BigInt(balances) + BigInt(world) + BigInt(transit);
           return (
             <li key={unit}>
               <div class="sum-head">
@@ -206,6 +206,7 @@ function Sums({ status }: { readonly status: ConsoleStatus }) {
                 <dd>{money(balances, unit)}</dd>
                 <dt>{t("account.world")}</dt>
                 <dd>{money(world, unit)}</dd>
+                {transit !== "0" && [<dt>{t("overview.transit")}</dt>, <dd>{money(transit, unit)}</dd>]}
               </dl>
             </li>
           );

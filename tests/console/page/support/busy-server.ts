@@ -103,7 +103,7 @@ function statusAt(time: number, transactions: number): ConsoleStatus {
     outbox: null,
     parts: [{ name: "server", state: "up", since: at, detail: null }],
     audit: null,
-    units: [{ unit: "BRL/2", balances: "1", world: "-1" }],
+    units: [{ unit: "BRL/2", balances: "1", world: "-1", in_transit: "0" }],
     refusals: [{ problem: "limit-exceeded", count: Math.floor(time / 1_000) }],
     webhooks: { active: 0, failing: 0, parked: 0, backlog: 0 },
   };

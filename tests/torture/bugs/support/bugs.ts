@@ -21,6 +21,8 @@ export const BUG_NAMES = [
   "batch-in-part",
   "reversed-twice",
   "names-of-another",
+  "no-copies",
+  "undone-unasked",
 ] as const;
 
 export type BugName = (typeof BUG_NAMES)[number];
@@ -33,6 +35,7 @@ const APPLY = "src/decide/function/apply.lua";
 const COMMANDS = "src/decide/function/commands.lua";
 const REDIS_LEDGER = "src/decide/redis-ledger.ts";
 const SHARD = "src/decide/shard.ts";
+const CALL_ARGUMENTS = "src/decide/calls/call-arguments.ts";
 const FENCE = "src/decide/fence.ts";
 const REDIS_SETTINGS = "src/decide/redis-settings.ts";
 const INIT = "src/keep/init.ts";
@@ -172,7 +175,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   "read-then-write": [
     {
       file: SHARD,
-      find: '      let reply: unknown;\n      try {\n        reply = await this.#link.call("FCALL", "razonete_apply"',
+      find: '      let reply: unknown;\n      try {\n        reply = await this.#link.call("FCALL", "razonete_apply", this.#number, args);',
       replace: [
         "    const all = requests.flatMap(({ commands }) => commands.map(({ command }) => command));",
         '    const known = [...new Set(all.flatMap((one) => (one.type === "transact" ? [one.account] : [])))];',
@@ -183,7 +186,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
         '      const [, balance, , seq] = rows[index][0].split(" ");',
         "      args[2] += ` ${id}=${balance}:${seq}`;",
         "    }",
-        '      let reply: unknown;\n      try {\n        reply = await this.#link.call("FCALL", "razonete_apply"',
+        '      let reply: unknown;\n      try {\n        reply = await this.#link.call("FCALL", "razonete_apply", this.#number, args);',
       ].join("\n"),
     },
     {
@@ -253,7 +256,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   "postings-one-by-one": [
     {
       file: REDIS_LEDGER,
-      find: "    const shard = this.#shardOfCommand(command);\n    // Another API",
+      find: "    const of = shardsOf(command, Math.max(1, this.#shards.length));\n    const [home = 0] = of;",
       replace: [
         '    if (command.type === "transaction" && command.postings.length > 1 && !command.isDryRun) {',
         "      const [last, ...others] = command.postings;",
@@ -263,7 +266,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
         "      }",
         "      return this.submit({ ...command, postings: [last] });",
         "    }",
-        "    const shard = this.#shardOfCommand(command);\n    // Another API",
+        "    const of = shardsOf(command, Math.max(1, this.#shards.length));\n    const [home = 0] = of;",
       ].join("\n"),
     },
   ],
@@ -302,9 +305,40 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   // All that is decided by one call gets the name of its first command's access key. One request alone is right.
   "names-of-another": [
     {
-      file: SHARD,
+      file: CALL_ARGUMENTS,
       find: '    const own = commands.map(({ command }) => command.by ?? "-");',
       replace: '    const own = commands.map(() => requests[0]?.commands[0]?.command.by ?? "-");',
+    },
+  ],
+
+  // What is answered is on the primary alone: nobody waits for a replica.
+  "no-copies": [
+    {
+      file: "src/decide/nodes/confirm.ts",
+      find: "  if (minReplicas === 0) return send();\n",
+      replace: "  if (minReplicas >= 0) return send();\n",
+    },
+  ],
+
+  // A part that has been open for a moment is taken for one that nobody decides any more, and undone. Its home, which may
+  // have decided it or may yet do so, is not asked.
+  "undone-unasked": [
+    {
+      file: "src/decide/transits/completion-rounds.ts",
+      find: "milliseconds: number = bounds.transit_stale_milliseconds",
+      replace: "milliseconds: number = 100",
+    },
+    {
+      file: "src/decide/transits/end-parts.ts",
+      find: '  const outcome = await shards.of(homeOf(attempt)).ask({ type: "ask", attempt });\n',
+      replace: [
+        "  if (!isAll) {",
+        "    await undoParts(shards, attempt, parts);",
+        "    return false;",
+        "  }",
+        '  const outcome = await shards.of(homeOf(attempt)).ask({ type: "ask", attempt });',
+        "",
+      ].join("\n"),
     },
   ],
 };

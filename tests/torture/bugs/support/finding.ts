@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import type { OwnCommands } from "../../../../src/stack/stack-plan.ts";
 import type { FaultKind } from "../../../../proof/torture/plan/fault.ts";
 import { asksForKeys } from "../../../../proof/torture/plan/plan-run.ts";
+import { ONE_OF_EACH, type TortureForm } from "../../../../proof/torture/plan/torture-form.ts";
 import { testSeed } from "../../../support/random.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { type BugName, BUG_NAMES } from "./bugs.ts";
@@ -13,6 +14,7 @@ export type TortureRun = (options: {
   readonly seed: number;
   readonly kinds: readonly FaultKind[];
   readonly embedded: false;
+  readonly form: TortureForm;
   readonly folder: string;
   readonly own: OwnCommands;
 }) => Promise<{
@@ -27,10 +29,13 @@ export type FaultTypesOf = (options: {
   readonly seed: number;
   readonly kinds: readonly FaultKind[];
   readonly embedded: false;
+  readonly form: TortureForm;
 }) => readonly string[];
 
 interface Wanted {
   readonly kinds: readonly FaultKind[];
+  /** One of each if not given. */
+  readonly form?: TortureForm;
   /** One of these has to be in the plan; empty if any plan will do. */
   readonly faultTypes: readonly string[];
 }
@@ -52,6 +57,8 @@ const WANTED: Readonly<Record<BugName, Wanted>> = {
   "batch-in-part": { kinds: ["kill"], faultTypes: [] },
   "reversed-twice": { kinds: ["kill"], faultTypes: [] },
   "names-of-another": { kinds: ["kill"], faultTypes: [] },
+  "no-copies": { kinds: ["net"], form: { shards: 3, replicas: 2 }, faultTypes: ["apart"] },
+  "undone-unasked": { kinds: ["kill", "stop"], form: { shards: 3, replicas: 2 }, faultTypes: [] },
 };
 
 /** Only where requests come with access keys. */
@@ -78,7 +85,7 @@ const SEEDS_MAX = 10_000;
 export function testThatEachIsFound(torture: TortureRun, faultTypesOf: FaultTypesOf): void {
   const from = testSeed();
   for (const bug of BUG_NAMES) {
-    const { kinds, faultTypes } = WANTED[bug];
+    const { kinds, faultTypes, form = ONE_OF_EACH } = WANTED[bug];
     const harmless = HARMLESS.includes(bug);
     const seconds = harmless ? HARMLESS_SECONDS : SECONDS;
     const seed = seedWith(from, (one) => {
@@ -86,7 +93,7 @@ export function testThatEachIsFound(torture: TortureRun, faultTypesOf: FaultType
       const planned =
         faultTypes.length === 0
           ? []
-          : faultTypesOf({ seconds: EARLY_SECONDS, seed: one, kinds, embedded: false });
+          : faultTypesOf({ seconds: EARLY_SECONDS, seed: one, kinds, embedded: false, form });
       return faultTypes.length === 0 || planned.some((type) => faultTypes.includes(type));
     });
     test(
@@ -98,6 +105,7 @@ export function testThatEachIsFound(torture: TortureRun, faultTypesOf: FaultType
           seed,
           kinds,
           embedded: false,
+          form,
           folder: folder.path,
           own: commandsWith(bug),
         });

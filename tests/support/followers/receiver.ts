@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { CertificateFiles } from "../../support/servers/certificates.ts";
+import type { CertificateFiles } from "../servers/certificates.ts";
 
 export interface Received {
   readonly id: string;

@@ -8,17 +8,23 @@ import {
   transitArguments,
 } from "../../../src/decide/transits/transit-arguments.ts";
 import { parseTransitAnswer, type TransitAnswer } from "../../../src/decide/transits/transit-answers.ts";
-import type { RedisStand } from "../../support/redis-under-test.ts";
 
 const applyReply = z.array(z.string());
 
+/** Where the shards are, such as a RedisStand. */
+export interface ShardsStand {
+  readonly books: { readonly epoch: string };
+  call(name: string, args: readonly string[], shard: number): Promise<unknown>;
+  command(args: readonly string[]): Promise<unknown>;
+}
+
 /** Commands to shards in a real Redis, one a call, encoded and decoded as the program does it. */
 export class ShardCalls {
-  readonly #stand: RedisStand;
+  readonly #stand: ShardsStand;
   /** Where the outbox counts as full. */
   outboxMax = 100_000;
 
-  constructor(stand: RedisStand) {
+  constructor(stand: ShardsStand) {
     this.#stand = stand;
   }
 

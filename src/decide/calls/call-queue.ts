@@ -1,5 +1,6 @@
-import { LedgerUnavailable } from "../ledger/ledger.ts";
-import { bounds } from "../bounds.ts";
+import { LedgerUnavailable } from "../../ledger/ledger.ts";
+import { bounds } from "../../bounds.ts";
+import { CallCycle, type QueueOfCycle } from "./call-cycle.ts";
 import { CallLost, CallRefused } from "./call-errors.ts";
 
 interface PendingRequest<Request, Answer> {
@@ -21,53 +22,50 @@ interface PendingRequest<Request, Answer> {
  */
 export type UnknownOutcome = "none" | "sent" | "all";
 
+/** This process has not sent the request to Redis. (Another one may have sent the same, see {@link UnknownOutcome}.) */
+export class NotSent extends LedgerUnavailable {}
+
 /**
  * Collects requests while a call to Redis is in flight, and sends all of them as the next call. Under low load each
- * call has one request, and nobody waits. Under high load calls are large, and all requests of a call share one fsync.
- *
- * Lingering: clients often send their next request as soon as they have an answer. Then one half of them would always
- * be in a call while the other half waits for the next one, and calls would be half as large as they could be. So when
- * an answered call and the queue together had several requests, the next call waits until as many are queued again, but
- * not longer than a moment. A few requests that meet by chance do not wait.
+ * call has one request, and nobody waits. Under high load calls are large, and all requests of a call share one fsync. When
+ * it is sent is up to its {@link CallCycle}, which it may share with other queues.
  *
  * Lost answers: if the connection breaks or Redis is silent, a call may have been executed or not. Its requests go back
  * to the head of the queue and are sent again. Each request waits for at most `decision_milliseconds_max`. Then its
  * caller learns that there is no answer, and whether the outcome is known (see {@link UnknownOutcome}). A call that is
  * still in flight by then is not cancelled.
  */
-export class CallQueue<Request, Answer> {
+export class CallQueue<Request, Answer> implements QueueOfCycle {
   readonly #unknownOutcome: UnknownOutcome;
   readonly #mayCall: () => boolean;
   readonly #call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>;
   readonly #weightOf: (request: Request) => number;
-  readonly #lingerMilliseconds: number;
+  readonly #cycle: CallCycle;
   #waiting: PendingRequest<Request, Answer>[] = [];
   #inFlight: readonly PendingRequest<Request, Answer>[] = [];
+  /** Its call is on its way, or was lost or refused a moment ago. */
   #calling = false;
-  #scheduled = false;
-  /** The next call waits until this many requests are queued; 0: it is sent at once. */
-  #expected = 0;
-  #lingering: ReturnType<typeof setTimeout> | null = null;
   #abandoned: string | null = null;
 
   /**
    * @param mayCall whether calls can be made now. When that becomes true again, call {@link wake}
    * @param call sends requests and returns one answer for each, in order. Throws CallLost or CallRefused
    * @param weightOf how much of what a call may be a request is
-   * @param lingerMilliseconds how long a call waits at most for clients that were just answered
+   * @param cycle when it is sent, together with the other queues of the cycle
    */
   constructor(
     unknown: UnknownOutcome,
     mayCall: () => boolean,
     call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>,
     weightOf: (request: Request) => number = () => 1,
-    lingerMilliseconds: number = bounds.linger_milliseconds,
+    cycle: CallCycle = new CallCycle(),
   ) {
     this.#unknownOutcome = unknown;
     this.#mayCall = mayCall;
     this.#call = call;
     this.#weightOf = weightOf;
-    this.#lingerMilliseconds = lingerMilliseconds;
+    this.#cycle = cycle;
+    cycle.add(this);
   }
 
   /** @throws LedgerUnavailable (as a rejection) */
@@ -86,23 +84,13 @@ export class CallQueue<Request, Answer> {
     return this.#waiting.length === 0 && !this.#calling;
   }
 
-  /**
-   * Sends the queue, once it has as many requests as are expected. It is sent in the next turn of the event loop, so
-   * that requests which arrive in this turn are included.
-   */
+  get sendable(): number {
+    return this.#calling ? 0 : this.#waiting.length;
+  }
+
+  /** To be called where calls may have become possible. */
   wake(): void {
-    if (this.#scheduled || this.#calling || this.#waiting.length === 0) return;
-    if (this.#waiting.length < this.#expected) {
-      this.#lingering ??= setTimeout(() => this.#endLingering(), this.#lingerMilliseconds);
-      return;
-    }
-    if (this.#lingering !== null) clearTimeout(this.#lingering);
-    this.#lingering = null;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      if (!this.#calling && this.#waiting.length > 0 && this.#mayCall()) this.#send();
-    });
+    this.#cycle.wake();
   }
 
   /**
@@ -135,27 +123,20 @@ export class CallQueue<Request, Answer> {
     this.#waiting = [];
   }
 
-  #endLingering(): void {
-    this.#lingering = null;
-    this.#expected = 0;
-    this.wake();
-  }
-
-  #send(): void {
+  send(cycle: CallCycle): void {
+    if (this.#calling || this.#waiting.length === 0 || !this.#mayCall()) return;
     const batch = this.#waiting.splice(0, this.#countForCall());
     const sentBefore = batch.map((one) => one.sent);
     for (const one of batch) one.sent = true;
     this.#inFlight = batch;
     this.#calling = true;
+    cycle.began();
     this.#call(batch.map((one) => one.request)).then(
       (answers) => {
         for (const [index, one] of batch.entries()) settle(one, answers[index]);
-        // Where more is waiting than a call takes, it goes on at once.
-        const isMore = this.#countForCall() < this.#waiting.length;
-        const outstanding = isMore
-          ? 0
-          : Math.min(batch.length + this.#waiting.length, bounds.call_weight_max);
-        this.#finish(outstanding < bounds.linger_requests_min ? 0 : outstanding);
+        this.#inFlight = [];
+        this.#calling = false;
+        cycle.answered(batch.length, this.#countForCall() < this.#waiting.length);
       },
       (error: unknown) => {
         // This call changed nothing. But an earlier call with the same request may have.
@@ -166,7 +147,13 @@ export class CallQueue<Request, Answer> {
         else if (!(error instanceof CallLost))
           for (const one of batch) this.#giveUp(one, "the ledger's function failed in Redis");
         this.#waiting.unshift(...batch.filter((one) => !one.settled));
-        setTimeout(() => this.#finish(0), bounds.resend_milliseconds);
+        setTimeout(() => {
+          this.#inFlight = [];
+          this.#calling = false;
+          this.wake();
+        }, bounds.resend_milliseconds);
+        // The queues beside it need not wait for that.
+        cycle.failed();
       },
     );
   }
@@ -186,18 +173,12 @@ export class CallQueue<Request, Answer> {
   #giveUp(one: PendingRequest<Request, Answer>, reason: string): void {
     if (one.settled) return;
     one.settled = true;
-    one.reject(new LedgerUnavailable(reason, this.#isUnknown(one) ? "unknown" : "none"));
+    const outcome = this.#isUnknown(one) ? "unknown" : "none";
+    one.reject(one.sent ? new LedgerUnavailable(reason, outcome) : new NotSent(reason, outcome));
   }
 
   #isUnknown({ sent }: PendingRequest<Request, Answer>): boolean {
     return this.#unknownOutcome === "all" || (this.#unknownOutcome === "sent" && sent);
-  }
-
-  #finish(expected: number): void {
-    this.#inFlight = [];
-    this.#calling = false;
-    this.#expected = expected;
-    this.wake();
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { bounds } from "../bounds.ts";
+import { bounds } from "../../bounds.ts";
+import { CallCycle } from "./call-cycle.ts";
 import { CallQueue } from "./call-queue.ts";
 import { CallLost } from "./call-errors.ts";
 
@@ -25,7 +26,7 @@ class Calls {
         });
       },
       () => 1,
-      lingerMilliseconds,
+      new CallCycle(lingerMilliseconds),
     );
   }
 

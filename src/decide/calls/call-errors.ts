@@ -1,5 +1,5 @@
 import { ClientClosedError, ClientOfflineError, ErrorReply } from "@redis/client";
-import { messageOf } from "../errors.ts";
+import { messageOf } from "../../errors.ts";
 
 /** What may come of a call of the ledger's functions in Redis, beside an answer. */
 

@@ -1,0 +1,62 @@
+import type { RedisNodes, ShardNode } from "../decide/nodes/redis-nodes.ts";
+import { headKey } from "../decide/redis-client.ts";
+import type { AccountId } from "../ledger/account.ts";
+import { shardOf } from "../ledger/account-id.ts";
+import { bounds } from "../bounds.ts";
+
+/** Collects the items of razonete_load for each shard, and sends them when there are enough for a call. */
+export class Loader {
+  readonly #shards: readonly { readonly node: ShardNode; readonly connection: number | null }[];
+  readonly #items: string[][];
+  #calls: Promise<unknown>[] = [];
+
+  constructor(nodes: RedisNodes, shards: number) {
+    this.#items = Array.from({ length: shards }, () => []);
+    this.#shards = this.#items.map((_, shard) => {
+      const node = nodes.shard(shard);
+      return { node, connection: node.connection };
+    });
+  }
+
+  /** @returns undefined if there is nothing to wait for */
+  addTo(account: AccountId, item: readonly (string | number)[]): Promise<void> | undefined {
+    return this.add(shardOf(account, this.#items.length), item);
+  }
+
+  /** @returns as above */
+  add(shard: number, item: readonly (string | number)[]): Promise<void> | undefined {
+    const items = this.#items[shard] ?? [];
+    for (const value of item) items.push(String(value));
+    return items.length >= bounds.load_values_max ? this.#send(shard) : undefined;
+  }
+
+  /** Rejects if not all that was sent is known to be there. */
+  async finish(): Promise<void> {
+    for (const shard of this.#items.keys()) await this.#send(shard);
+    await Promise.all(this.#calls);
+    for (const [shard, { node, connection }] of this.#shards.entries()) {
+      // The replicas that confirm this have all that was sent before it.
+      await node.confirmed.sendCommand(["TTL", headKey(shard)]);
+      if (node.connection !== connection)
+        throw new Error(`the connection to the Redis of shard ${shard} was lost`);
+    }
+  }
+
+  async #send(shard: number): Promise<void> {
+    const items = this.#items[shard] ?? [];
+    if (items.length === 0) return;
+    this.#items[shard] = [];
+    const call = this.#shards[shard]?.node.sendCommand([
+      "FCALL",
+      "razonete_load",
+      "1",
+      headKey(shard),
+      ...items,
+    ]);
+    if (call !== undefined) this.#calls.push(call);
+    if (this.#calls.length < bounds.load_calls_max) return;
+    const calls = this.#calls;
+    this.#calls = [];
+    await Promise.all(calls);
+  }
+}

@@ -1,0 +1,122 @@
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { readConsoleConfig } from "../../src/config/console-config.ts";
+import { readRedisNodesConfig } from "../../src/config/redis-nodes-config.ts";
+import { NODE_PORTS, OTHER_PORTS } from "../../src/stack/ports.ts";
+import { OWN_COMMANDS, planStack } from "../../src/stack/stack-plan.ts";
+import { exampleSettings, machinesFile, withSettings } from "./support/machines.ts";
+import { plannedFolder } from "./support/planned-folder.ts";
+
+/** deploy/machines against what `npm run stack -- --replicas 2` runs, and against itself. machines.long.test.ts runs it. */
+
+const DEPLOY = join(import.meta.dir, "../../deploy");
+const read = (file: string): string => readFileSync(join(DEPLOY, file), "utf8");
+
+const plan = planStack({
+  folder: plannedFolder,
+  programs: {
+    haproxy: "haproxy",
+    redis: "redis-server",
+    nats: "nats-server",
+    postgres: "postgres",
+    initdb: "",
+  },
+  postgresUser: { prefix: [], ids: null },
+  own: OWN_COMMANDS,
+  port: 9999,
+  apis: 3,
+  writers: 3,
+  dispatchers: 1,
+  shards: 3,
+  replicas: 2,
+  redisMegabytes: null,
+  ports: [1, 2, 3, 4, 5, 6],
+  nodePorts: (name) => 300 + NODE_PORTS.indexOf(name),
+  otherPorts: (name) => 100 + OTHER_PORTS.indexOf(name),
+  environment: {},
+  ownEnvironment: {},
+  restore: null,
+});
+
+const settings = { ...exampleSettings() };
+for (const name of Object.keys(settings).filter((each) => each.includes("PASSWORD"))) settings[name] = name;
+
+function environmentOf(name: string): Record<string, string> {
+  const environment = machinesFile.services[name]?.environment ?? {};
+  return Object.fromEntries(
+    Object.entries(environment).map(([key, value]) => [key, withSettings(value, settings)]),
+  );
+}
+
+test("each variable of the compose file is in example.env, and each of that is used", () => {
+  const used = new Set(
+    [...read("machines/docker-compose.yml").matchAll(/\$\{(RAZONETE_\w+)/g)].map(([, name]) => String(name)),
+  );
+  const told = new Set(read("machines/example.env").match(/RAZONETE_\w+/g) ?? []);
+  // One that counts at a single start, which docs/operations.md tells.
+  used.delete("RAZONETE_ETCD_STATE");
+  expect([...told].toSorted()).toEqual([...used].toSorted());
+});
+
+test("mounts files that are there, and volumes that it declares", () => {
+  const sources = Object.values(machinesFile.services).flatMap(({ volumes }) =>
+    volumes.map((volume) => String(volume.split(":")[0])),
+  );
+  // Its user's own certificate may be there.
+  const files = sources.filter((source) => source.startsWith(".") && source !== "./tls");
+  for (const file of files) expect(existsSync(resolve(DEPLOY, "machines", file))).toBe(true);
+  const named = new Set(sources.filter((source) => !source.startsWith(".")));
+  expect([...named].toSorted()).toEqual(Object.keys(machinesFile.volumes).toSorted());
+});
+
+test("sets what the servers' configuration files read", () => {
+  const wanted = ["nats.conf", "nats-cluster.conf"].flatMap((file) =>
+    [...read(file).matchAll(/^[^#"\n]*\$(\w+)/gm)].map(([, name]) => String(name)),
+  );
+  const given = Object.keys(environmentOf("nats"));
+  expect(given.toSorted()).toEqual([...new Set(wanted)].toSorted());
+  expect(given.toSorted()).toEqual(Object.keys(plan.nats[0]?.environment ?? {}).toSorted());
+  const known = new Set(read("haproxy/haproxy.cfg").match(/\b[A-Z][A-Z_]*[A-Z](?:_\d)?\b/g) ?? []);
+  expect(Object.keys(environmentOf("haproxy")).filter((name) => !known.has(name))).toEqual([]);
+});
+
+test("hands our own processes the same settings as a stack, but for where they listen", () => {
+  const where = ["SOCKET", "HOST", "PORT", "METRICS_HOST", "METRICS_PORT", "LOG_FORMAT"];
+  const names = (environment: Readonly<Record<string, string>>): string[] =>
+    Object.keys(environment)
+      .filter((name) => !where.includes(name))
+      .toSorted();
+  // Redis Cluster's default, which a stack says aloud.
+  const same = (of: Readonly<Record<string, string>>): string[] =>
+    names(of).filter((name) => name !== "MIN_REPLICAS");
+  expect(names(environmentOf("api"))).toEqual(same(plan.apis[0]?.environment ?? {}));
+  expect(names(environmentOf("writer"))).toEqual(same(plan.writers[0]?.environment ?? {}));
+  const counting = ["INITIAL_ACCOUNTS", "IDEMPOTENCY_HOURS", "SHARDS"];
+  expect(names(environmentOf("operator"))).toEqual([...same(plan.init.environment), ...counting].toSorted());
+});
+
+test("all name the same nodes, those that begin as primaries first and each on another machine", () => {
+  const { urls } = readRedisNodesConfig(environmentOf("operator"));
+  const hosts = urls.map((url) => new URL(url).host);
+  expect(hosts).toEqual(
+    ["6379", "6380", "6381"].flatMap((port) =>
+      ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map((at) => `${at}:${port}`),
+    ),
+  );
+  for (const name of ["redis-1", "redis-join", "api", "writer"])
+    expect(environmentOf(name)["REDIS_URL"]).toEndWith(`@${hosts.join(",")}`);
+  for (const [index, name] of ["redis-1", "redis-2", "redis-3"].entries())
+    expect(environmentOf(name)["REDIS_NODE"]).toBe(hosts[index * 3]);
+});
+
+test("the console asks every part on every machine, where it listens", () => {
+  const { targets } = readConsoleConfig(environmentOf("console"));
+  expect(targets.map(({ name }) => name.replace(/-\d$/, "")).filter((name) => name !== "redis")).toEqual(
+    ["haproxy", "api", "nats", "writer", "dispatch"].flatMap((name) => [name, name, name]),
+  );
+  for (const { name, url } of targets.filter((each) => /^(?:api|writer|dispatch)-/.test(each.name)))
+    expect(url.port).toBe(environmentOf(name.replace(/-\d$/, ""))["METRICS_PORT"] ?? "");
+  const nodes = targets.flatMap(({ name, url }) => (name.startsWith("redis-") ? [url.host] : []));
+  expect(environmentOf("api")["REDIS_URL"]).toEndWith(`@${nodes.join(",")}`);
+});
