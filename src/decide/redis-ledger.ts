@@ -382,7 +382,7 @@ export class RedisLedger implements Ledger {
   /** The same for what was begun before. */
   #open(number: number, outcome: LedgerUnavailable["outcome"]): Shard {
     const shard = this.#shards[number];
-    if (shard === undefined) throw new LedgerUnavailable(this.#links.trouble, outcome);
+    if (shard === undefined) throw new LedgerUnavailable(this.#links.troubleOf(number), outcome);
     return shard;
   }
 }
