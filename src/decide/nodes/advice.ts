@@ -13,7 +13,10 @@ import { withinTime } from "./within-time.ts";
  *
  * Rejects if the cluster cannot be asked.
  */
-export async function adviseOnShard(nodes: RedisNodes, shard: number): Promise<string | null> {
+export async function adviseOnShard(
+  nodes: Pick<RedisNodes, "copies" | "minReplicas">,
+  shard: number,
+): Promise<string | null> {
   const copies = await nodes.copies(shard);
   const primary = copies.find(({ isPrimary }) => isPrimary);
   if (primary === undefined)
@@ -33,10 +36,12 @@ export async function adviseOnShard(nodes: RedisNodes, shard: number): Promise<s
     return `Its primary ${primary.address} answers, and too few replicas follow it: start ${missing}.`;
   }
   const start = `Start its primary, ${primary.address}, with the data that it had.`;
-  const untold = living.filter(({ g, offset, refusal }) => g === null && (offset === 0 || isLoading(refusal)));
+  const untold = living.filter(
+    ({ g, offset, refusal }) => g === null && (offset === 0 || isLoading(refusal)),
+  );
   if (untold.length > 0) return `${start} ${waitFor(untold)}`;
   const [fullest] = living
-    .filter(({ g }) => g !== 0)
+    .filter(({ g }) => g !== NOTHING)
     .toSorted((a, b) => (b.g ?? -1) - (a.g ?? -1) || b.offset - a.offset);
   if (fullest === undefined) return start;
   const { copy, g, offset } = fullest;
@@ -64,10 +69,13 @@ function waitFor(untold: readonly (Content & { readonly copy: ShardCopy })[]): s
   );
 }
 
+/** Of a replica that has nothing of the shard, not even the number of its latest batch. */
+const NOTHING = -1;
+
 /** How much of the shard a replica has. */
 interface Content {
   /**
-   * The number of the latest batch, 0 where it has nothing of the shard; null where it does not tell: it reads its log, or
+   * The number of the latest batch, or {@link NOTHING}; null where it does not tell: it reads its log, or
    * most primaries are away, since keys are not read then.
    */
   readonly g: number | null;
@@ -91,7 +99,7 @@ async function contentOf(copy: ShardCopy, shard: number): Promise<Content | null
     });
     const isRefused = told instanceof ErrorReply;
     return {
-      g: isRefused ? null : Number(told ?? 0),
+      g: isRefused ? null : Number(told ?? NOTHING),
       offset: Number(offset ?? 0),
       refusal: isRefused ? told.message : "",
     };

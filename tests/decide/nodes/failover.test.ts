@@ -185,7 +185,11 @@ describeWithRedis("a ledger on a Redis Cluster", () => {
         },
       ],
     });
-    expect(await submitted(ledger, credit(accountOn(2, SHARDS)))).toMatchObject({ outcome: "none" });
+    // Clients are told no addresses.
+    expect(await submitted(ledger, credit(accountOn(2, SHARDS)))).toMatchObject({
+      outcome: "none",
+      message: "shard 2 does not decide now",
+    });
     expect(await submitted(ledger, credit(accountOn(1, SHARDS)))).toMatchObject({ type: "accepted" });
     await replica?.command("CONFIG", "SET", "appendfsync", "always");
     await stand.decides(ledger);
