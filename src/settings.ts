@@ -75,10 +75,7 @@ export function urlOfHosts(...schemes: readonly string[]) {
 /** Of the books in PostgreSQL, on one host or several. One alone may be left out. */
 export function booksUrl() {
   return url("postgres", "postgresql")
-    .refine(
-      (text) => !/^[a-z]+:\/\/(?:[^@/?]*@)?[^@/?]*,/.test(text) || namesEachHost(text),
-      HOSTS_RULE,
-    )
+    .refine((text) => !/^[a-z]+:\/\/(?:[^@/?]*@)?[^@/?]*,/.test(text) || namesEachHost(text), HOSTS_RULE)
     .refine(
       (text) => SESSION_ATTRS.includes(/[?&]target_session_attrs=([^&]*)/.exec(text)?.[1] ?? ""),
       "must have no target_session_attrs but primary, read-write, read-only, standby or prefer-standby",
