@@ -35,10 +35,10 @@ export class AuditedNodes {
     const nodes = openRedisNodes(url, { isPatient: true });
     const node = nodes.shard(0);
     const isReached = await reachNode(node, bounds.audit_connect_milliseconds_max);
-    const isAlone = isReached && !nodes.isCluster && (await isClusterNode(node).catch(() => false));
-    if (isReached && !isAlone) return new AuditedNodes(nodes);
+    const isOfCluster = isReached && !nodes.isCluster && (await isClusterNode(node).catch(() => false));
+    if (isReached && !isOfCluster) return new AuditedNodes(nodes);
     nodes.close();
-    if (isAlone) throw new StartError(`${NODE_FAULT}.`, CANNOT_AUDIT);
+    if (isOfCluster) throw new StartError(`${NODE_FAULT}.`, CANNOT_AUDIT);
     throw new Error(node.trouble);
   }
 
