@@ -234,6 +234,13 @@ export class Shard {
     }
   }
 
+  /** The times of the oldest batch in the outbox; none if it is empty. @throws LedgerUnavailable (as a rejection) */
+  async oldestWaiting(): Promise<readonly Micros[]> {
+    const [oldest] = await this.#link.outbox(this.#number, 0, 1);
+    const events = (oldest?.events ?? []).map(parseEvent);
+    return events.map((event) => (event.type === "entry" ? event.entry.time : event.time));
+  }
+
   async #decide(requests: readonly Request[]): Promise<readonly (readonly Answer[] | LedgerUnavailable)[]> {
     const commandArgs = argumentsOfCall(requests);
     this.#measures.commands.observe(countOf(requests));
