@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
 import type { Account, AccountId, Micros } from "../ledger/account.ts";
 import type { Entry } from "../ledger/entry.ts";
-import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
 import { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { EventId, Hold } from "../ledger/transaction.ts";
 import type { Tracing } from "../traces/tracing.ts";
@@ -234,11 +234,15 @@ export class Shard {
     }
   }
 
-  /** The times of the oldest batch in the outbox; none if it is empty. @throws LedgerUnavailable (as a rejection) */
-  async oldestWaiting(): Promise<readonly Micros[]> {
-    const [oldest] = await this.#link.outbox(this.#number, 0, 1);
-    const events = (oldest?.events ?? []).map(parseEvent);
-    return events.map((event) => (event.type === "entry" ? event.entry.time : event.time));
+  /**
+   * When the first batch of the outbox from `g` on was decided; null if there is none.
+   *
+   * @throws LedgerUnavailable (as a rejection)
+   */
+  async waitingSince(g: number): Promise<Micros | null> {
+    const [batch] = await this.#link.outbox(this.#number, g, 1);
+    const [text] = batch?.events ?? [];
+    return text === undefined ? null : readable(() => timeOf(parseEvent(text)));
   }
 
   async #decide(requests: readonly Request[]): Promise<readonly (readonly Answer[] | LedgerUnavailable)[]> {

@@ -1,4 +1,3 @@
-import type { Micros } from "../ledger/account.ts";
 import { type LedgerTotals, LedgerUnavailable } from "../ledger/ledger.ts";
 import { fromBooks } from "./kept-transactions.ts";
 import { withinTime } from "./nodes/within-time.ts";
@@ -15,27 +14,27 @@ const OUTBOX_MILLISECONDS_MAX = 1_400;
  * @throws LedgerUnavailable if none of them answers, or the books cannot be read
  */
 export async function totalsOf(
-  shards: readonly Pick<Shard, "oldestWaiting">[],
+  shards: readonly Pick<Shard, "waitingSince">[],
   books: Pick<BooksReader, "totals">,
 ): Promise<LedgerTotals> {
+  const { lastG, ...totals } = await fromBooks(books.totals());
+  // What was decided before the books were read is in them, or after their last batch in the outbox, or was kept since.
   const looks = await Promise.allSettled(
-    shards.map((shard) => withinTime(shard.oldestWaiting(), OUTBOX_MILLISECONDS_MAX)),
+    shards.map((shard, index) =>
+      withinTime(shard.waitingSince((lastG[index] ?? 0) + 1), OUTBOX_MILLISECONDS_MAX),
+    ),
   );
-  const waiting: Micros[] = [];
-  const shardsAway: number[] = [];
-  for (const [shard, look] of looks.entries()) {
-    if (look.status === "rejected") shardsAway.push(shard);
-    else waiting.push(...look.value);
-  }
+  const shardsAway = looks.flatMap(({ status }, shard) => (status === "rejected" ? [shard] : []));
   const [first] = looks;
   if (first?.status === "rejected" && shardsAway.length === looks.length)
     throw new LedgerUnavailable("Redis does not answer", "none", { cause: first.reason });
-  const { lastTime, ...totals } = await fromBooks(books.totals());
-  const unkept = waiting.filter((time) => time > lastTime);
   const now = Date.now();
+  const ages = looks.map((look) =>
+    look.status === "rejected" || look.value === null ? 0 : now - Math.floor(look.value / 1000),
+  );
   return {
     ...totals,
-    lagMilliseconds: unkept.length === 0 ? 0 : Math.max(0, now - Math.floor(Math.min(...unkept) / 1000)),
+    lagMilliseconds: Math.max(0, ...ages),
     ...(shardsAway.length === 0 ? {} : { shardsAway }),
   };
 }
