@@ -6,6 +6,7 @@ import { readRedisNodesConfig } from "../../src/config/redis-nodes-config.ts";
 import { NODE_PORTS, OTHER_PORTS } from "../../src/stack/ports.ts";
 import { OWN_COMMANDS, planStack } from "../../src/stack/stack-plan.ts";
 import { exampleSettings, machinesFile, withSettings } from "./support/machines.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { plannedFolder } from "./support/planned-folder.ts";
 
 /** deploy/machines against what `npm run stack -- --replicas 2` runs, and against itself. machines.long.test.ts runs it. */
@@ -119,4 +120,20 @@ test("the console asks every part on every machine, where it listens", () => {
     expect(url.port).toBe(environmentOf(name.replace(/-\d$/, ""))["METRICS_PORT"] ?? "");
   const nodes = targets.flatMap(({ name, url }) => (name.startsWith("redis-") ? [url.host] : []));
   expect(environmentOf("api")["REDIS_URL"]).toEndWith(`@${nodes.join(",")}`);
+});
+
+test("start-redis.sh runs Redis also where there is no Docker, and says what a node of a cluster lacks", () => {
+  using folder = temporaryFolder();
+  const start = (more: Readonly<Record<string, string>>) => {
+    const { exitCode, stdout, stderr } = Bun.spawnSync(
+      ["sh", join(DEPLOY, "start-redis.sh"), "echo", "started with"],
+      { env: { PATH: "/usr/bin:/bin", REDIS_DATA: folder.path, ...more } },
+    );
+    return [exitCode, stdout.toString() + stderr.toString()];
+  };
+  expect(start({})).toEqual([0, "started with\n"]);
+  expect(start({ REDIS_NODE: "10.0.0.1:6379" })).toEqual([
+    1,
+    "start-redis.sh: razonete is not on PATH. Put dist/razonete there, which npm run build makes.\n",
+  ]);
 });
