@@ -143,8 +143,8 @@ function newMachine(folder: string, bin: string, settings: Settings): Machine {
   };
 }
 
-/** With the paths of this machine in place of those in the container. */
-function commandOf(
+/** What a service runs, and with what: with the paths of this machine in place of those in the container. */
+export function commandOf(
   name: string,
   folder: string,
   settings: Settings,
