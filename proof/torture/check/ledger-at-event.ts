@@ -26,6 +26,11 @@ export class LedgerAtEvent {
     return place !== undefined && place.shard !== this.placed.shard;
   }
 
+  /** Of an account that was never opened it is not known where it would be. */
+  isHere(account: string): boolean {
+    return this.replay.placeOf(account)?.shard === this.placed.shard;
+  }
+
   /** @returns the unit of both */
   checkUnits(from: string, to: string): string {
     const units = [from, to].flatMap((side) => (side === WORLD ? [] : [this.replay.placeOf(side)?.unit]));

@@ -32,10 +32,11 @@ export class PartReplay {
       if (fromSeq !== 0 || fromBalance !== 0 || toSeq !== 0 || toBalance !== 0)
         this.#at.wrong("chain-broken", "has entries, though it is only prepared");
       for (const side of [from, to])
-        if (side !== WORLD && !this.#at.isElsewhere(side) && !told.has(side))
+        if (this.#at.isHere(side) && !told.has(side))
           this.#at.wrong("chain-broken", `does not tell what it sets aside of account ${side}`);
-      // The units of accounts of other shards are known at home alone, which then refuses it.
-      if (!this.#at.isElsewhere(from) && !this.#at.isElsewhere(to)) this.#at.checkUnits(from, to);
+      // The units of accounts of other shards, and which of them there are, is known at home alone, which then refuses it.
+      const areHere = [from, to].every((side) => side === WORLD || this.#at.isHere(side));
+      if (areHere) this.#at.checkUnits(from, to);
     }
     for (const [index, row] of accounts.entries()) {
       const { id } = row;

@@ -53,6 +53,11 @@ describe("transactions across shards", () => {
       [],
       ["o c 1000000 0 key:c - USD/2 ", PREPARE_UNIT, UNDO_UNIT],
     ],
+    [
+      "from an account that was never opened, which its home refuses",
+      [],
+      [PREPARE.replace("a b 30", "nobody b 30"), UNDO],
+    ],
     ["of which a late copy is prepared when all is over", [DECIDE], [PREPARE, FINISH, ...lateCopy()]],
   ])("are right with one %s", (_, home, other) => {
     expect(found(home, other)).toEqual([]);
