@@ -110,7 +110,7 @@ function reasonOf(attempt: () => Promise<unknown>): Probe {
  * Why a process is not ready, as it tells itself; null for any other answer. The detail of any other problem is meant
  * for a client, and tells it what to do.
  */
-function detailOf(body: string): string | null {
+export function detailOf(body: string): string | null {
   try {
     const problem: unknown = JSON.parse(body);
     if (typeof problem !== "object" || problem === null || !("detail" in problem)) return null;

@@ -13,6 +13,7 @@ import {
   CertificateWatch,
   readCertificate,
 } from "../tls/certificate.ts";
+import { describeStack } from "./describe-stack.ts";
 import { setCertificate } from "./haproxy-admin.ts";
 import { isStackFolder, openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
@@ -202,7 +203,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       const access = describeAccess(hasKeys, create);
       const banner = [
         `Razonete listens on ${plan.url}, ready after ${seconds} s. Data, durable, and logs: ${folder.path}`,
-        ...stack.describe(),
+        ...describeStack(plan),
         ...access,
         ...firstSteps(plan.url, hasInitialAccounts, hasKeys),
         "Ctrl-C stops everything; the data stays.",
