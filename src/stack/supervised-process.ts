@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, StartError } from "../errors.ts";
 import { DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
@@ -44,7 +44,7 @@ export function spawnPlanned(
     // Someone may have removed them while the stack runs.
     for (const part of [folder.logs, folder.run]) mkdirSync(part, { recursive: true });
     log = openSync(logOf(plan, folder), "a");
-    if (plan.handedOver !== undefined) handedOver = openSync(plan.handedOver, "r");
+    if (plan.handedOver !== undefined) handedOver = openFolder(plan.handedOver);
     plan.beforeStart?.(log);
     const child = Bun.spawn([...plan.command], {
       // PostgreSQL's user may not be able to enter the current directory.
@@ -77,6 +77,11 @@ export function spawnPlanned(
     if (log !== null) closeSync(log);
     if (handedOver !== null) closeSync(handedOver);
   }
+}
+
+function openFolder(folder: string): number {
+  if (!existsSync(folder)) throw new Error(`its folder ${folder} is missing`);
+  return openSync(folder, "r");
 }
 
 /** Runs a process to its end on this terminal, so that it can ask questions there. */
@@ -126,6 +131,8 @@ export class SupervisedProcess {
   /** Why the last start failed; null if it did not. */
   #startFailure: string | null = null;
   #alarmToldAt = -Infinity;
+  /** That it does not run was said, and not yet that it does. */
+  #isToldEnded = false;
   /** Its last end was an alarm. */
   #alarmed = false;
   #stopping = false;
@@ -221,13 +228,26 @@ export class SupervisedProcess {
       return false;
     }
     this.#onStart();
+    if (this.#isToldEnded) this.#tellRunning(this.#child);
     return true;
+  }
+
+  /** Once it has not crashed at once. */
+  #tellRunning(child: Bun.Subprocess): void {
+    const timer = setTimeout(() => {
+      if (this.#child !== child || !this.running || this.#stopping) return;
+      this.#isToldEnded = false;
+      this.#say(`${this.plan.name} runs again (${child.pid}).`);
+    }, QUICK_CRASH_MILLISECONDS);
+    // A stop does not wait for it.
+    timer.unref();
   }
 
   /** @param what why, as the beginning of a sentence */
   #startLater(what: string): void {
     const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** (this.#crashesInARow - 1), DELAY_MILLISECONDS_MAX);
     this.#pause = setTimeout(() => this.start(), delay);
+    this.#isToldEnded = true;
     this.#say(`${what}; next start in ${delay / 1000} s. ${this.lastWords()}`, { outage: "ended" });
   }
 
@@ -242,6 +262,7 @@ export class SupervisedProcess {
     const now = performance.now();
     if (now - this.#alarmToldAt < ALARM_TOLD_EVERY_MILLISECONDS) return;
     this.#alarmToldAt = now;
+    this.#isToldEnded = true;
     const every = ALARM_DELAY_MILLISECONDS / 1000;
     this.#say(`${this.plan.name} needs you; until then it is tried every ${every} s. ${this.lastWords()}`, {
       outage: "alarm",
@@ -302,6 +323,7 @@ export class SupervisedProcess {
     const how = exit.signal === null ? `code ${exit.code}` : `signal ${exit.signal}`;
     const ended = `${this.plan.name} ended (${how}) after ${(lived / 1000).toFixed(1)} s`;
     if (this.#crashesInARow === 0 && this.plan.mayStart !== undefined) {
+      this.#isToldEnded = true;
       this.#say(`${ended}; it is started again as soon as it may.`, { outage: "ended" });
       this.start();
       return;

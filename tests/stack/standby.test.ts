@@ -89,7 +89,10 @@ describe.skipIf(serversMissing !== null)("the two PostgreSQL of a stack", () => 
     rmSync(first.folder, { recursive: true, force: true });
     pair.signal(first, "SIGKILL");
     await decide(20);
+    await pair.says(/^postgres-1 is copied anew from postgres-2: its folder is missing, or half-made\.$/);
     await pair.isPrimary(second);
+    await pair.says(/^postgres-1 follows postgres-2\.$/);
+    expect(pair.lines.join()).not.toContain("ENOENT");
     await isWhole();
     expect(existsSync(join(first.folder, "standby.signal"))).toBe(true);
   });

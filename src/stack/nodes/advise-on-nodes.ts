@@ -1,3 +1,4 @@
+import { NO_ANSWER_YET } from "../probes.ts";
 import type { SupervisedProcess } from "../supervised-process.ts";
 
 type Node = Pick<SupervisedProcess, "plan" | "pid" | "running" | "needsPerson">;
@@ -8,10 +9,8 @@ export async function adviseOnNodes(nodes: readonly Node[]): Promise<string | nu
     nodes.map(async (node) => ({ node, reason: node.running ? await node.plan.probe() : null })),
   );
   const ended = looked.filter(({ node }) => !node.running).map(({ node }) => node);
-  // One that loads its log says so, and has to be left alone.
-  const silent = looked
-    .filter(({ node, reason }) => node.running && reason !== null && !reason.startsWith("LOADING"))
-    .map(({ node }) => node);
+  // Any other reason is an answer, as of one that loads its log, or that of a start: it has to be left alone.
+  const silent = looked.filter(({ reason }) => reason === NO_ANSWER_YET).map(({ node }) => node);
   const waiting = ended.filter(({ needsPerson }) => !needsPerson);
   const refused = ended.filter(({ needsPerson }) => needsPerson);
   const sentences = [

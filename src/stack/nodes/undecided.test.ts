@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { NO_ANSWER_YET } from "../probes.ts";
 import { adviseOnNodes } from "./advise-on-nodes.ts";
 import { type Undecided, undecidedByAll, UndecidedReports } from "./undecided.ts";
 
@@ -60,9 +61,7 @@ test("what is to be done depends on whether its nodes run, and answer", async ()
   });
   const loading = node("redis-7", 7, "LOADING Redis is loading the dataset in memory");
   expect(await adviseOnNodes([node("redis-1", 1, null), loading])).toBeNull();
-  expect(
-    await adviseOnNodes([node("redis-1", 11, "it does not answer yet"), node("redis-6", 66, "late")]),
-  ).toBe(
+  expect(await adviseOnNodes([node("redis-1", 11, NO_ANSWER_YET), node("redis-6", 66, NO_ANSWER_YET)])).toBe(
     "redis-1, redis-6 run and do not answer: if that lasts, kill -9 11 66, and the stack starts them again.",
   );
   expect(await adviseOnNodes([node("redis-1", 1, null, false), node("redis-6", 6, null, false, true)])).toBe(
