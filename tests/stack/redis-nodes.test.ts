@@ -197,10 +197,11 @@ async function replaced(stack: RunningStack, shard: number, damage: (name: strin
   const pid = stack.pid(name);
   damage(name);
   process.kill(pid, "SIGKILL");
-  await eventually(`${name} is back as a replica`, async () => {
+  const isBack = async (): Promise<boolean> => {
     if (rolesOf(stack)[name] !== `replica ${shard}` || stack.pid(name) === pid) return false;
     const info = await orderNode(urlOf(stack, name), "INFO", "replication").catch(() => "");
     return infoField(info, "master_link_status") === "up";
-  });
+  };
+  await eventually(`${name} is back as a replica`, isBack, stack.output);
   expect(nodesOf(stack, shard)).toHaveLength(3);
 }
