@@ -365,9 +365,12 @@ export class Stack {
 
   /** @param shard null: all */
   #adviseOn(shard: number | null): Promise<string | null> {
-    const isOf = ({ plan }: SupervisedProcess): boolean =>
-      shard === null || (this.#servesNow(plan.name) ?? plan.serves)?.shards.includes(shard) === true;
-    return adviseOnNodes(this.#redis.filter(isOf));
+    const nodes = this.#redis.filter(({ plan }) => {
+      const { shards = [] } = this.#servesNow(plan.name) ?? plan.serves ?? {};
+      // One that has none was replaced, and may be the copy that the shard lacks.
+      return shard === null || shards.length === 0 || shards.includes(shard);
+    });
+    return adviseOnNodes(nodes);
   }
 
   #boundLogs(): void {

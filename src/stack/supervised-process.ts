@@ -130,6 +130,7 @@ export class SupervisedProcess {
   #asking: { readonly stop: AbortController; readonly ended: Promise<void> } | null = null;
   /** Why the last start failed; null if it did not. */
   #startFailure: string | null = null;
+  #toldFailure: string | null = null;
   #alarmToldAt = -Infinity;
   /** That it does not run was said, and not yet that it does. */
   #isToldEnded = false;
@@ -220,7 +221,7 @@ export class SupervisedProcess {
     this.#startedAt = performance.now();
     try {
       this.#child = spawnPlanned(this.plan, this.#folder, (exit) => this.#onExit(exit));
-      this.#startFailure = null;
+      this.#startFailure = this.#toldFailure = null;
       this.#alarmed = false;
     } catch (error) {
       this.#startFailure = messageOf(error);
@@ -248,7 +249,15 @@ export class SupervisedProcess {
     const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** (this.#crashesInARow - 1), DELAY_MILLISECONDS_MAX);
     this.#pause = setTimeout(() => this.start(), delay);
     this.#isToldEnded = true;
-    this.#say(`${what}; next start in ${delay / 1000} s. ${this.lastWords()}`, { outage: "ended" });
+    const failure = this.#startFailure;
+    // The same again would be told ten times a minute.
+    if (failure !== null && failure === this.#toldFailure) return;
+    this.#toldFailure = failure;
+    const next =
+      failure === null
+        ? `next start in ${delay / 1000} s`
+        : `it is tried again, at least every ${DELAY_MILLISECONDS_MAX / 1000} s`;
+    this.#say(`${what}; ${next}. ${this.lastWords()}`, { outage: "ended" });
   }
 
   /** A person is told, and asked to do something; it is tried again meanwhile. */

@@ -75,7 +75,11 @@ describe.skipIf(serversMissing !== null)("a stack with replicas", () => {
       `^${killed} runs again \\(${stack.pid(killed)}\\)\\.$`,
       `^${killed} ${at} follows ${next} ${at}\\.$`,
     ])
-      await eventually(`it says ${line}`, () => new RegExp(line, "m").test(stack.output()), stack.output);
+      await eventually(
+        `it says ${line}`,
+        () => new RegExp(line, "m").test(stack.output()),
+        () => stack.output(),
+      );
     expect(stack.output()).not.toContain("need you");
     for (const shard of ALL) await decide(stack, shard, 2);
   });
@@ -202,6 +206,6 @@ async function replaced(stack: RunningStack, shard: number, damage: (name: strin
     const info = await orderNode(urlOf(stack, name), "INFO", "replication").catch(() => "");
     return infoField(info, "master_link_status") === "up";
   };
-  await eventually(`${name} is back as a replica`, isBack, stack.output);
+  await eventually(`${name} is back as a replica`, isBack, () => stack.output());
   expect(nodesOf(stack, shard)).toHaveLength(3);
 }

@@ -10,7 +10,7 @@ function view(...nodes: readonly string[]): NodeLine[] {
 const primary = (name: string, epoch: number, flags = "master"): string =>
   `${name} 10.0.0.${name}:6379@16379 ${flags} - 0 0 ${epoch} connected 0-16383`;
 const replica = (name: string, of: string, flags = "slave"): string =>
-  `${name} 10.0.0.${name}:6379@16379 ${flags} ${of} 0 0 ${1} connected`;
+  `${name} 10.0.0.${name}:6379@16379 ${flags} ${of} 0 0 1 connected`;
 
 /** What is told, if a node says this in one second after the other. */
 function told(...views: readonly NodeLine[][]): string[] {
@@ -40,11 +40,11 @@ test("a node that has not heard of it yet changes nothing", () => {
 test("one that does not answer, once it has been so for a while, and that it is over", () => {
   const silent = view(primary("1", 1), replica("2", "1", "slave,fail?"));
   expect(told(whole, ...Array.from({ length: 30 }, () => silent), whole, whole)).toEqual([
-    "12 10.0.0.2:6379 has not answered for a while, and its shards go on without it.",
+    "12 10.0.0.2:6379 has not answered for a while. It is the primary of no shard.",
     "31 10.0.0.2:6379 answers again.",
   ]);
   const alone = view(primary("1", 1, "master,fail"), replica("2", "1"));
   expect(told(whole, ...Array.from({ length: 15 }, () => alone))).toEqual([
-    "12 10.0.0.1:6379 has not answered for a while, and its shards have no other primary.",
+    "12 10.0.0.1:6379 has not answered for a while. It is the primary of shard 0 still.",
   ]);
 });

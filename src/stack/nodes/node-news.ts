@@ -50,7 +50,7 @@ export class NodeNews {
       gained.set(address, [...(gained.get(address) ?? []), shard]);
     }
     return [...gained].map(([address, shards]) => ({
-      line: `${address} is the primary of ${shards.length === 1 ? "shard" : "shards"} ${shards.join(", ")} now.`,
+      line: `${address} is the primary of ${shardsOf(shards)} now.`,
     }));
   }
 
@@ -73,9 +73,20 @@ export class NodeNews {
       this.#silentSince.set(address, since);
       if (now - since <= SILENT_MILLISECONDS || this.#toldSilent.has(address)) return [];
       this.#toldSilent.add(address);
-      const isPrimary = [...this.#primaries.values()].some((primary) => primary.address === address);
-      const what = isPrimary ? "and its shards have no other primary" : "and its shards go on without it";
-      return [{ line: `${address} has not answered for a while, ${what}.`, about: { outage: "away" } }];
+      const shards = [...this.#primaries].flatMap(([shard, primary]) =>
+        primary.address === address ? [shard] : [],
+      );
+      const what = shards.length === 0 ? "no shard" : `${shardsOf(shards)} still`;
+      return [
+        {
+          line: `${address} has not answered for a while. It is the primary of ${what}.`,
+          about: { outage: "away" },
+        },
+      ];
     });
   }
+}
+
+function shardsOf(shards: readonly number[]): string {
+  return `${shards.length === 1 ? "shard" : "shards"} ${shards.join(", ")}`;
 }
