@@ -13,7 +13,7 @@ import {
   CertificateWatch,
   readCertificate,
 } from "../tls/certificate.ts";
-import { serverAddresses, withNames } from "./addresses.ts";
+import { serverAddresses, withNames } from "./servers/addresses.ts";
 import { describeStack } from "./describe-stack.ts";
 import { setCertificate } from "./haproxy-admin.ts";
 import { isStackFolder, openDataFolder } from "./data-folder.ts";

@@ -3,7 +3,7 @@ import { messageOf, StartError } from "../errors.ts";
 import type { Report } from "../log/report.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { rotateLog, boundLog, lastLines } from "./logs.ts";
-import { addressOf, serverAddresses, withNames } from "./addresses.ts";
+import { addressOf, serverAddresses, withNames } from "./servers/addresses.ts";
 import { adviseOnNodes } from "./nodes/advise-on-nodes.ts";
 import { joinNodes } from "./nodes/join.ts";
 import { UndecidedWatch } from "./nodes/undecided.ts";

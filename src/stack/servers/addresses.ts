@@ -1,6 +1,6 @@
-import { hostsOf } from "./stack-file.ts";
-import type { ProcessPlan } from "./process-plan.ts";
-import type { StackPlan } from "./stack-plan.ts";
+import { hostsOf } from "../stack-file.ts";
+import type { ProcessPlan } from "../process-plan.ts";
+import type { StackPlan } from "../stack-plan.ts";
 
 type Planned = Pick<StackPlan, "redis" | "nats" | "postgres" | "redisUrl" | "natsUrl" | "databaseUrl">;
 
