@@ -139,7 +139,7 @@ export class Shard {
 
   /** Waits while it cannot be called, but not for long. @throws LedgerUnavailable (as a rejection) */
   async reachable(): Promise<void> {
-    if (this.#link.admission === null) await this.openSince("o", 1, 0);
+    if (this.#link.admission === null) await this.oldestOpen("o", 1);
   }
 
   /** What is asked for transactions across shards. @throws LedgerUnavailable (as a rejection) */
@@ -148,14 +148,14 @@ export class Shard {
   }
 
   /**
-   * Attempts whose parts here have been open since before that time (`o`), or those that were decided here before it,
-   * each with the shards of its parts (`y`). The oldest first.
+   * Attempts whose parts here are open (`o`), or those that were decided here and are not known to be completed (`y`), each
+   * with the shards of its parts. The oldest first.
    *
    * @throws LedgerUnavailable (as a rejection)
    */
-  async openSince(what: "o" | "y", count: number, before: Micros) {
-    const { row, readAt } = await this.#reads.submit({ what, id: `${count} ${before}` });
-    return { members: row ?? [], readAt };
+  async oldestOpen(what: "o" | "y", count: number): Promise<readonly string[]> {
+    const { row } = await this.#reads.submit({ what, id: `${count} ${Number.MAX_SAFE_INTEGER}` });
+    return row ?? [];
   }
 
   /** `null` if there is no such account. @throws LedgerUnavailable (as a rejection) */

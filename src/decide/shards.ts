@@ -13,7 +13,7 @@ export type ShardPort = Pick<
   | "submit"
   | "recall"
   | "ask"
-  | "openSince"
+  | "oldestOpen"
   | "reachable"
   | "account"
   | "hold"

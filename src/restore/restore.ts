@@ -158,7 +158,7 @@ function notNeeded({ system, shards }: Diagnosis): RestoreReport {
     shards: shards.map(({ shard, found, lastG, knownG }) => {
       return { shard, found, keptG: lastG, fromOutbox: 0, fromFeed: 0, lastG: knownG };
     }),
-    missing: { batches: [], accounts: [] },
+    missing: { batches: [], accounts: [], transits: [] },
     unknown: [],
   };
 }

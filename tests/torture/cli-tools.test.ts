@@ -16,6 +16,7 @@ const REPORT = {
   missing: {
     batches: [{ shard: 0, from: 4, to: 4 }],
     accounts: [{ account: "a0mf2k9", seq: 2, balance: -3, knownSeq: 4, knownBalance: 5 }],
+    transits: [{ attempt: "0-x", transaction: "t0-4-0-1", shard: 0, accounts: ["a0mf2k9"] }],
   },
   unknown: [{ shard: 0, epoch: "f", lastG: 7, heldBy: "Redis" }],
 } as const;
@@ -47,6 +48,9 @@ describe("the restore's report", () => {
   test("is refused where it is none, or the command failed", async () => {
     const odd = JSON.stringify({ ...REPORT, missing: {} });
     expect(await runRestore(says(odd, 0), {}).catch(String)).toContain("something else than a report");
+    // A loss that is named in a way that is not known here would not be excused.
+    const more = JSON.stringify({ ...REPORT, missing: { ...REPORT.missing, others: [] } });
+    expect(await runRestore(says(more, 0), {}).catch(String)).toContain("something else than a report");
     expect(await runRestore(says("", 0), {}).catch(String)).toContain("something else than a report");
     expect(await runRestore(says("", 1), {}).catch(String)).toBe(
       "Error: razonete restore ended with 1: asked --yes --json",

@@ -132,12 +132,13 @@ function json<Output>(schema: z.ZodType<Output>) {
 
 const number = z.int();
 
+/** Strict, since what is left out of it would be a loss that was not named. */
 const restoreReportJson = json<RestoreReport>(
-  z.object({
+  z.strictObject({
     type: z.enum(["restored", "not-needed", "declined"]),
     epoch: z.string(),
     shards: z.array(
-      z.object({
+      z.strictObject({
         shard: number,
         found: z.enum(["empty", "older", "another epoch", "ahead of the books", "whole"]),
         keptG: number,
@@ -146,10 +147,10 @@ const restoreReportJson = json<RestoreReport>(
         lastG: number,
       }),
     ),
-    missing: z.object({
-      batches: z.array(z.object({ shard: number, from: number, to: number })),
+    missing: z.strictObject({
+      batches: z.array(z.strictObject({ shard: number, from: number, to: number })),
       accounts: z.array(
-        z.object({
+        z.strictObject({
           account: z.string(),
           seq: number,
           balance: number,
@@ -157,9 +158,17 @@ const restoreReportJson = json<RestoreReport>(
           knownBalance: number,
         }),
       ),
+      transits: z.array(
+        z.strictObject({
+          attempt: z.string(),
+          transaction: z.string(),
+          shard: number,
+          accounts: z.array(z.string()),
+        }),
+      ),
     }),
     unknown: z.array(
-      z.object({
+      z.strictObject({
         shard: number,
         epoch: z.string(),
         lastG: number,

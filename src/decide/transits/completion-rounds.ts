@@ -1,5 +1,4 @@
 import { bounds } from "../../bounds.ts";
-import type { Micros } from "../../ledger/account.ts";
 import type { Shards } from "../shards.ts";
 import { completeParts } from "./end-parts.ts";
 
@@ -10,8 +9,8 @@ import { completeParts } from "./end-parts.ts";
 export class CompletionRounds {
   readonly #shards: Shards;
   readonly #timer: ReturnType<typeof setInterval>;
-  /** Of each shard, by its own clock. */
-  readonly #lastRound = new Map<number, Micros>();
+  /** Of each shard what the last round found: its clock may stand still, so times do not tell what is new since. */
+  readonly #found = new Map<number, ReadonlySet<string>>();
   #running = false;
 
   constructor(shards: Shards, milliseconds: number = bounds.transit_stale_milliseconds) {
@@ -38,15 +37,16 @@ export class CompletionRounds {
 
   /** @throws LedgerUnavailable (as a rejection) */
   async #completeOn(number: number): Promise<void> {
-    const before = this.#lastRound.get(number) ?? 0;
+    const before = this.#found.get(number);
     const shard = this.#shards.of(number);
     const count = bounds.transit_stale_count_max;
-    const parts = await shard.openSince("o", count, before);
-    const decisions = await shard.openSince("y", count, before);
-    this.#lastRound.set(number, parts.readAt);
+    const parts = await shard.oldestOpen("o", count);
+    const decisions = await shard.oldestOpen("y", count);
+    this.#found.set(number, new Set([...parts, ...decisions]));
+    const isStale = (member: string): boolean => before?.has(member) === true;
     await Promise.allSettled([
-      ...parts.members.map((attempt) => completeParts(this.#shards, attempt, [number], false)),
-      ...decisions.members.map((member) => {
+      ...parts.filter(isStale).map((attempt) => completeParts(this.#shards, attempt, [number], false)),
+      ...decisions.filter(isStale).map((member) => {
         const [attempt = "", shards = ""] = member.split(" ");
         return completeParts(this.#shards, attempt, shards.split(",").map(Number), true);
       }),

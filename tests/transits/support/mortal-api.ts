@@ -51,7 +51,7 @@ export class MortalApi implements Disposable {
   static async start(stand: Stand, death: Death): Promise<MortalApi> {
     const api = new MortalApi(stand, death);
     await eventually("it may ask shards", async () => {
-      await Promise.all(api.#shards.map((shard) => shard.openSince("o", 1, 0)));
+      await Promise.all(api.#shards.map((shard) => shard.oldestOpen("o", 1)));
       return api.#shards.length > 0;
     });
     return api;
@@ -88,7 +88,7 @@ export class MortalApi implements Disposable {
       submit: unlessDead("decide", (command) => shard.submit(command)),
       ask: (command) => unlessDead(command.type, () => shard.ask(command))(),
       recall: read((command) => shard.recall(command)),
-      openSince: read((...args) => shard.openSince(...args)),
+      oldestOpen: read((...args) => shard.oldestOpen(...args)),
       reachable: read(() => shard.reachable()),
       account: read((...args) => shard.account(...args)),
       hold: read((id) => shard.hold(id)),
