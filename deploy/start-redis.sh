@@ -1,7 +1,8 @@
 #!/bin/sh
-# Starts Redis in its container. Before that it cuts an incomplete end off the log: see src/stack/aof-repair.ts, which
-# does the same for `npm run stack`, and explains why.
+# Starts Redis, in its container or without one: start-redis.sh redis-server /etc/razonete/redis.conf. Before that it cuts
+# an incomplete end off the log: see src/stack/aof-repair.ts, which does the same for `npm run stack`, and explains why.
 #
+# REDIS_DATA: Redis's folder, /data where it is not set.
 # REDIS_API_PASSWORD: it gives Redis the users of redis-users.acl, which has to be beside it, with the passwords of the
 # environment, of which it writes down only the hashes.
 # REDIS_REPLICA_PASSWORD: the same with redis-replica.acl, for who follows it, and by which it follows others.
@@ -37,9 +38,15 @@ if [ -n "$REDIS_API_PASSWORD" ]; then
   set -- "$@" --aclfile "$users"
 fi
 if [ -n "$REDIS_NODE" ]; then
+  if ! command -v razonete >/dev/null; then
+    echo "start-redis.sh: razonete is not on PATH. Put dist/razonete there, which npm run build makes." >&2
+    exit 1
+  fi
   mkdir -p "$data" && razonete redis-guard --node "$REDIS_NODE" --folder "$data" || exit 1
   address=${REDIS_NODE%:*}
   set -- "$@" --include "$here/redis-cluster.conf" --dir "$data" \
     --bind "$address" --port "${REDIS_NODE##*:}" --cluster-announce-ip "$address"
 fi
-exec docker-entrypoint.sh "$@"
+# Of Redis's image: it makes Redis run as the user redis. Elsewhere it runs as who started this.
+if command -v docker-entrypoint.sh >/dev/null; then set -- docker-entrypoint.sh "$@"; fi
+exec "$@"

@@ -240,6 +240,15 @@ test.each([
   expect(message).not.toContain("secret");
 });
 
+test("a wrong target_session_attrs is refused with the name of the setting", () => {
+  const given = (attrs: string): string => `postgres://me:secret@a,b/books?target_session_attrs=${attrs}`;
+  for (const attrs of ["primary", "read-write", ""])
+    expect(readWriterConfig({ DATABASE_URL: given(attrs) }).databaseUrl).toBe(given(attrs));
+  expect(() => readWriterConfig({ DATABASE_URL: given("foo") })).toThrow(
+    "the variable DATABASE_URL must have no target_session_attrs but primary, read-write, ",
+  );
+});
+
 test("copies are waited for in a Redis Cluster: one by default, as many as are said", () => {
   const REDIS_URL = "redis-cluster://a:6379,b:6379";
   const replicasOf = (environment: Record<string, string>): number[] => [

@@ -74,11 +74,16 @@ export function urlOfHosts(...schemes: readonly string[]) {
 
 /** Of the books in PostgreSQL, on one host or several. One alone may be left out. */
 export function booksUrl() {
-  return url("postgres", "postgresql").refine(
-    (text) => !/^[a-z]+:\/\/(?:[^@/?]*@)?[^@/?]*,/.test(text) || namesEachHost(text),
-    HOSTS_RULE,
-  );
+  return url("postgres", "postgresql")
+    .refine((text) => !/^[a-z]+:\/\/(?:[^@/?]*@)?[^@/?]*,/.test(text) || namesEachHost(text), HOSTS_RULE)
+    .refine(
+      (text) => SESSION_ATTRS.includes(/[?&]target_session_attrs=([^&]*)/.exec(text)?.[1] ?? ""),
+      "must have no target_session_attrs but primary, read-write, read-only, standby or prefer-standby",
+    );
 }
+
+/** As postgres.js takes them; it would refuse another one without a word about which setting has it. */
+const SESSION_ATTRS = ["", "primary", "read-write", "read-only", "standby", "prefer-standby"];
 
 function namesEachHost(text: string): boolean {
   try {

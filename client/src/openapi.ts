@@ -1336,6 +1336,8 @@ export interface components {
       readonly books: {
         /** @description How far the books are behind. */
         readonly lag_ms: number;
+        /** @description Only where shards of a cluster do not answer: their numbers. What they have decided last may be missing, and does not count in `lag_ms`. */
+        readonly shards_away?: readonly number[];
       };
     };
     readonly Key: {

@@ -1,8 +1,10 @@
 import { Command } from "commander";
 import { ENVIRONMENT } from "../config.ts";
+import { headKey } from "../decide/redis-client.ts";
 import { readRedisNodesConfig, readShards } from "../config/redis-nodes-config.ts";
 import { StartError } from "../errors.ts";
 import { repairAof } from "../stack/aof-repair.ts";
+import { askNode } from "../stack/nodes/ask-node.ts";
 import { joinNodes, type JoinOptions } from "../stack/nodes/join.ts";
 import { untilMayStart } from "../stack/nodes/may-start.ts";
 import { readOwnLog } from "../stack/nodes/own-log.ts";
@@ -50,7 +52,7 @@ interface JoinFlags {
 
 async function join(flags: JoinFlags): Promise<void> {
   const { urls } = readRedisNodesConfig(ENVIRONMENT);
-  const shards = readShards(flags.shards, ENVIRONMENT);
+  const wanted = readShards(flags.shards, ENVIRONMENT);
   const replicas = /^\d$/.test(flags.replicas) ? Number(flags.replicas) : NaN;
   const primaries = urls.length / (1 + replicas);
   if (!Number.isInteger(primaries))
@@ -63,21 +65,23 @@ async function join(flags: JoinFlags): Promise<void> {
         "one: name more nodes in REDIS_URL.",
     );
   const places = urls.map((url) => ({ url, machine: new URL(url).hostname }));
-  const options: JoinOptions = { places, shards, replicas, spreads: true };
+  const options: JoinOptions = { places, shards: wanted ?? 1, replicas, spreads: true };
   const whole = `The cluster is whole: ${primaries} primaries with ${replicas} ${replicas === 1 ? "replica" : "replicas"} each.`;
-  if (flags.watch) return watch(options, whole);
+  if (flags.watch) return watch(options, wanted, whole);
   const missing = await joinNodes(options, JOIN_MILLISECONDS_MAX);
   if (missing !== null) throw new StartError(`the cluster is not whole: ${missing}`);
+  await requireSameShards(options, wanted);
   console.log(whole);
 }
 
 /** Says what it finds once, and again when that has changed. */
-async function watch(options: JoinOptions, whole: string): Promise<never> {
+async function watch(options: JoinOptions, wanted: number | null, whole: string): Promise<never> {
   let told = "";
   for (;;) {
     let found: string;
     try {
       const missing = await joinNodes(options, LOOK_MILLISECONDS);
+      if (missing === null) await requireSameShards(options, wanted);
       found = missing === null ? whole : `The cluster is not whole: ${missing}`;
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
@@ -87,6 +91,25 @@ async function watch(options: JoinOptions, whole: string): Promise<never> {
     told = found;
     await Bun.sleep(LOOK_MILLISECONDS);
   }
+}
+
+/**
+ * The number of a ledger's shards never changes, so who names another one takes it for another ledger.
+ *
+ * @param wanted null: whatever it has
+ * @throws StartError if a ledger is there, and has others
+ */
+async function requireSameShards({ places }: JoinOptions, wanted: number | null): Promise<void> {
+  if (wanted === null) return;
+  const told = await Promise.all(
+    places.map(({ url }) => askNode(url, ["HGET", headKey(0), "shards"]).catch(() => [])),
+  );
+  // Only the primary of shard 0 tells; there is nothing before `razonete init`.
+  const shards = told.flat().find((answer) => typeof answer === "string");
+  if (shards !== undefined && Number(shards) !== wanted)
+    throw new StartError(
+      `the nodes are one cluster, and the ledger in it has ${shards} shards, not ${wanted}, which cannot be changed: give --shards ${shards}.`,
+    );
 }
 
 interface GuardFlags {

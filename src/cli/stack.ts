@@ -77,12 +77,13 @@ export function stackCommand(): Command {
     )
     .option(
       "--replicas <number>",
-      "copies of each shard on Redis servers of their own, one of which takes over: chosen at the first start (default: 0)",
+      "copies of each shard on Redis servers of their own, one of which takes over; with one or more also three NATS servers, " +
+        "two PostgreSQL and two writers: chosen at the first start (default: 0)",
       integer(0, stackBounds.replicas_max),
     )
     .option(
       "--redis-nodes <number>",
-      "Redis servers that share the shards: chosen at the first start (default: 1, with replicas 3)",
+      "Redis servers that share the shards, and vote on who takes over: chosen at the first start (default: 1, with replicas 3)",
       integer(1, stackBounds.redis_nodes_max),
     )
     .option(
@@ -119,10 +120,12 @@ export function stackCommand(): Command {
     .addHelpText(
       "after",
       `
-Every process that dies is started again within a second. Ctrl-C stops all of them in order; a second one at once.
-Both lose nothing that was answered. All but HAProxy is on ports and sockets of its own, which stay the same.
-While it runs, stack.json in the data folder says what runs where, logs/ holds what each process says, and
-operator.env has the servers' URLs and passwords for a shell (. data/stack/operator.env).
+Every process that dies is started again within a second; a Redis that has copies as soon as it may: mostly once one of
+them has taken over. Where all were killed at once it compares its log with theirs first, which may take half a minute.
+Ctrl-C stops all of them in order; a second one at once. Both lose nothing that was answered.
+All but HAProxy is on ports and sockets of its own, which stay the same. While it runs, stack.json in the data folder
+says what runs where, with numbers and addresses of the processes, logs/ holds what each of them says, and operator.env
+has the servers' URLs and passwords for a shell (. data/stack/operator.env).
 
 Servers that are missing are installed on Debian (as root, or with a sudo that asks nothing): redis-server,
 nats-server, haproxy and postgresql, without services of the system. On other machines: docker compose up.

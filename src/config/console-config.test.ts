@@ -11,12 +11,13 @@ describe("METRICS_TARGETS", () => {
   test("names parts, in their order, and none where it is not set", () => {
     expect(targetsOf("")).toEqual([]);
     const text =
-      "api-1=http://[::1]:9101/metrics?a=b, redis=redis://cache:6379,x=unix:/run/api.sock,nats=nats://n:4222";
+      "api-1=http://[::1]:9101/metrics?a=b, redis=redis://cache:6379,x=unix:/run/api.sock,nats=nats://n:4222,books-1=postgres://db";
     expect(targetsOf(text)).toEqual([
       ["api-1", "http://[::1]:9101/metrics?a=b"],
       ["redis", "redis://cache:6379"],
       ["x", "unix:/run/api.sock"],
       ["nats", "nats://n:4222"],
+      ["books-1", "postgres://db"],
     ]);
   });
 

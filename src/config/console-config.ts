@@ -17,7 +17,7 @@ export interface ConsoleConfig {
 }
 
 /** Of how to ask a part: see docs/console.md. */
-const PROTOCOLS: readonly string[] = ["http:", "https:", "unix:", "redis:", "nats:"];
+const PROTOCOLS: readonly string[] = ["http:", "https:", "unix:", "redis:", "nats:", "postgres:"];
 /** What the console tells of them it knows itself. */
 const OWN_NAMES: readonly string[] = ["console", "postgres"];
 const TARGETS_RULE =

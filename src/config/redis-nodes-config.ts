@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { bounds } from "../bounds.ts";
 import { isRedisCluster, redisAddress } from "../redis-address.ts";
-import { type Environment, parse, setting } from "../settings.ts";
+import { type Environment, integer, parse, setting } from "../settings.ts";
 import { withCa } from "../tls/server-trust.ts";
 import { servers } from "./server-config.ts";
 
@@ -26,13 +26,12 @@ export function readRedisNodesConfig(environment: Environment): RedisNodesConfig
 }
 
 const shardsSetting = z.object({
-  SHARDS: z.union([z.literal("").transform(() => 1), z.coerce.number().int().min(1).max(bounds.shards_max)], {
-    error: `must be an integer from 1 to ${bounds.shards_max}`,
-  }),
+  SHARDS: integer(1, bounds.shards_max),
 });
 
-/** Of a ledger that the nodes are joined for; 1 where nothing is said, as in `razonete init`. */
-export function readShards(flag: string | undefined, environment: Environment): number {
+/** Of a ledger that the nodes are joined for; null where nothing is said. */
+export function readShards(flag: string | undefined, environment: Environment): number | null {
+  if (flag === undefined && !environment["SHARDS"]) return null;
   return parse(shardsSetting, {
     SHARDS: setting(environment, "SHARDS", "", { name: "--shards", text: flag }),
   }).SHARDS;

@@ -24,10 +24,23 @@ export const DETAILS = {
 const ALL = new Map<string, string>(
   Object.values(DETAILS).map(([english, portuguese]) => [english, portuguese]),
 );
+const UNDECIDED = [
+  "It decides for all shards but these (GET /readyz says why): ",
+  "Decide por todos os shards menos estes (GET /readyz diz por quê): ",
+] as const;
 const BEGINNINGS = [
+  UNDECIDED,
   ["It does not answer (", "Não responde ("],
   ["It answers", "Responde"],
 ] as const;
+
+const SHARDS_NAMED_MAX = 20;
+
+/** Of an API that decides for some shards only: the numbers of the others. */
+export function undecidedDetail(shards: readonly string[]): string {
+  const named = shards.slice(0, SHARDS_NAMED_MAX).join(", ");
+  return `${UNDECIDED[0]}${named}${shards.length > SHARDS_NAMED_MAX ? ", \u2026" : "."}`;
+}
 
 /** The detail in Portuguese, as far as the console said it. */
 export function inPortuguese(detail: string): string {

@@ -24,7 +24,8 @@ const ANSWER_BYTES_MAX = 4 * 2 ** 20;
 /** Asks once. Never rejects: who does not answer in time is down. */
 export async function probePart({ url }: Target, milliseconds: number): Promise<Seen> {
   try {
-    if (url.protocol === "redis:" || url.protocol === "nats:") return await greet(url, milliseconds);
+    const greeting = GREETINGS[url.protocol];
+    if (greeting !== undefined) return await greet(url, greeting, milliseconds);
     return await ask(url, milliseconds);
   } catch (error) {
     const isLate = error instanceof DOMException && error.name === "TimeoutError";
@@ -60,26 +61,39 @@ function detailIn(text: string): string | null {
   }
 }
 
+interface Greeting {
+  readonly port: number;
+  /** What is said first; null: the server does. */
+  readonly hello: string | Uint8Array | null;
+  /** How an answer begins of a server that is up. */
+  readonly isUp: RegExp;
+}
+
 /**
- * Whether a server of Redis or NATS is there, without being let in: NATS greets who connects, and Redis answers PING, if
- * only by asking for a password.
+ * Servers that tell whether they are there without letting anybody in: Redis answers PING, if only by asking for a
+ * password, NATS greets who connects, and PostgreSQL says whether it would speak TLS.
  */
-function greet(url: URL, milliseconds: number): Promise<Seen> {
-  const isRedis = url.protocol === "redis:";
-  const port = Number(url.port || (isRedis ? 6379 : 4222));
+const GREETINGS: Readonly<Record<string, Greeting>> = {
+  "redis:": { port: 6379, hello: "PING\r\n", isUp: /^(?:\+PONG|-NOAUTH)/ },
+  "nats:": { port: 4222, hello: null, isUp: /^INFO / },
+  // The message SSLRequest: its length, and its code.
+  "postgres:": { port: 5432, hello: Uint8Array.of(0, 0, 0, 8, 4, 210, 22, 47), isUp: /^[NS]/ },
+};
+
+function greet(url: URL, { port, hello, isUp }: Greeting, milliseconds: number): Promise<Seen> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: bareHost(url.hostname), port });
+    const socket = connect({ host: bareHost(url.hostname), port: Number(url.port || port) });
     const timer = setTimeout(
       () => socket.destroy(new Error(`nothing within ${milliseconds} ms`)),
       milliseconds,
     );
     socket.on("connect", () => {
-      if (isRedis) socket.write("PING\r\n");
+      if (hello !== null) socket.write(hello);
     });
     socket.once("data", (data) => {
       socket.destroy();
       const text = data.toString("latin1");
-      if (/^(?:\+PONG|-NOAUTH|INFO )/.test(text)) resolve({ state: "up", detail: null, samples: [] });
+      if (isUp.test(text)) resolve({ state: "up", detail: null, samples: [] });
       // Such as -LOADING, and -MASTERDOWN.
       else resolve({ state: "troubled", detail: `It answers: ${text.slice(0, 100).trim()}`, samples: [] });
     });

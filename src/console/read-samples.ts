@@ -4,7 +4,7 @@ import { COMMAND_TYPES, type EdgeCounters, GROUPS } from "../metrics/edge-counte
 import type { Activity } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
 import { type Sample, sumOf } from "./metric-text.ts";
-import { DETAILS } from "./part-details.ts";
+import { DETAILS, undecidedDetail } from "./part-details.ts";
 import type { Part } from "./part-states.ts";
 
 /** What the samples of a process tell of what the console shows. */
@@ -90,11 +90,12 @@ function placeOf(command: string): number {
 
 /** What a process that answers tells of itself. */
 export function stateIn(samples: readonly Sample[]): Pick<Part, "state" | "detail"> {
-  if (sumOf(samples, "razonete_fence_open") === 0)
-    return {
-      state: "troubled",
-      detail: DETAILS.fenceShut[0],
-    };
+  const shards = samples.filter(({ name }) => name === "razonete_shard_decides");
+  const undecided = shards.filter(({ value }) => value === 0).map(({ labels: { shard = "" } }) => shard);
+  // In a Redis Cluster the fence counts as shut as soon as it is for one shard, and the others decide all the same.
+  const isShut = undecided.length === shards.length && sumOf(samples, "razonete_fence_open") === 0;
+  if (isShut) return { state: "troubled", detail: DETAILS.fenceShut[0] };
+  if (undecided.length > 0) return { state: "troubled", detail: undecidedDetail(undecided) };
   if (sumOf(samples, "razonete_ready") === 0) return { state: "troubled", detail: DETAILS.notReady[0] };
   const isWaiting = ["razonete_writer_active", "razonete_dispatch_active"].some(
     (role) => sumOf(samples, role) === 0,

@@ -3,7 +3,7 @@ import { isFunctionGone } from "./calls/call-errors.ts";
 import type { BooksFence, BooksReader } from "./ports.ts";
 import type { Commands, RedisNode } from "./nodes/redis-nodes.ts";
 import { headKey, markLost, readOutbox } from "./redis-client.ts";
-import type { RedisState } from "./redis-settings.ts";
+import { NODE_FAULT, type RedisState } from "./redis-settings.ts";
 import { messageOf } from "../errors.ts";
 
 /** The version of ledger.lua that this program works with. A test checks that the two agree. */
@@ -301,6 +301,7 @@ async function fencedByError(
   { node, shard }: Compared,
   { books, durable }: FenceOptions,
 ): Promise<Fenced & { lostData: boolean }> {
+  if (shard === null && message.startsWith("MOVED ")) return refuse(NODE_FAULT);
   const isGone = isFunctionGone(message);
   if (!isGone && !message.startsWith("EMPTY")) return cannotBeAsked(message);
   try {

@@ -45,8 +45,10 @@ export interface BooksReader {
   accounts(filter: AccountFilter, page: ListPage): Promise<Listed<Account>>;
   transactions(filter: TransactionFilter, page: ListPage): Promise<Listed<Transaction>>;
   holds(filter: HoldFilter, page: ListPage): Promise<Listed<Hold>>;
-  /** `lastTime`: that of the latest kept decision. */
-  totals(): Promise<Omit<LedgerTotals, "lagMilliseconds"> & { readonly lastTime: Micros }>;
+  /** `lastG`: of each shard, by its number, the latest batch that they have. */
+  totals(): Promise<
+    Omit<LedgerTotals, "lagMilliseconds" | "shardsAway"> & { readonly lastG: readonly number[] }
+  >;
 }
 
 /** What the books know about the Redis that belongs to them. */

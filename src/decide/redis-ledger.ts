@@ -46,6 +46,7 @@ import { newAccountIdOn } from "../new-account-id.ts";
 import type { RedisLedgerOptions } from "./redis-ledger-options.ts";
 import { Shard } from "./shard.ts";
 import { type LedgerFence, ShardLinks } from "./shard-links.ts";
+import { totalsOf } from "./totals.ts";
 import { Turns } from "./turns.ts";
 
 /**
@@ -259,19 +260,7 @@ export class RedisLedger implements Ledger {
 
   async totals(): Promise<LedgerTotals> {
     if (this.#shards.length === 0) await this.#firstAdmission();
-    const waiting: Micros[] = [];
-    for (const shard of this.#shards) {
-      const [oldest] = await shard.outbox();
-      for (const event of oldest?.events ?? [])
-        waiting.push(event.type === "entry" ? event.entry.time : event.time);
-    }
-    const { lastTime, ...totals } = await fromBooks(this.#books.totals());
-    const unkept = waiting.filter((time) => time > lastTime);
-    const now = Date.now();
-    return {
-      ...totals,
-      lagMilliseconds: unkept.length === 0 ? 0 : Math.max(0, now - Math.floor(Math.min(...unkept) / 1000)),
-    };
+    return totalsOf(this.#shards, this.#books);
   }
 
   readiness(): Readiness {
@@ -382,7 +371,7 @@ export class RedisLedger implements Ledger {
   /** The same for what was begun before. */
   #open(number: number, outcome: LedgerUnavailable["outcome"]): Shard {
     const shard = this.#shards[number];
-    if (shard === undefined) throw new LedgerUnavailable(this.#links.trouble, outcome);
+    if (shard === undefined) throw new LedgerUnavailable(this.#links.troubleOf(number), outcome);
     return shard;
   }
 }

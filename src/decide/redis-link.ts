@@ -147,9 +147,14 @@ export class RedisLink {
     return this.#admitted && !this.#isSilent() && this.#unconfirmed === null;
   }
 
-  /** Why a request got no answer by its deadline, for a person. */
+  /**
+   * Why a request got no answer by its deadline, for its client. It names no node of a cluster: what those say is for who
+   * looks after them, and in {@link readiness}.
+   */
   get trouble(): string {
-    if (!this.#admitted) return this.#why;
+    const { shard } = this.#options;
+    if (!this.#admitted)
+      return shard === null || this.#closed ? this.#reason : `shard ${shard} does not decide now`;
     if (this.#unconfirmed !== null) return this.#unconfirmed.reason;
     return this.#refusal === null ? "Redis did not answer in time" : `Redis refuses it: ${this.#refusal}`;
   }
@@ -215,8 +220,8 @@ export class RedisLink {
       if (failed instanceof CallFailed)
         this.#closeFence(`the ledger's function failed in Redis (${failed.message})`);
       if (failed instanceof CallRefused && error instanceof ErrorReply) {
-        if (command === "FCALL") this.#refusal = failed.message;
-        // In a cluster the node looks for the new primary by itself.
+        // In a cluster the node looks for the new primary by itself, whose address is in MOVED.
+        if (command === "FCALL" && failed.code !== "MOVED") this.#refusal = failed.message;
         if (REPLICA_CODES.has(failed.code) && !this.#options.nodes.isCluster) this.#closeFence(REPLICA_FAULT);
         if (isFunctionGone(failed.message) || FENCE_CODES.has(failed.code)) this.#closeFence(failed.message);
       }

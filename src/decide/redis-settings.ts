@@ -19,6 +19,10 @@ export const REPLICA_FAULT =
   "Redis is a replica: set REDIS_URL to the primary, or make this one the primary, and run razonete restore if it " +
   "lacks data";
 
+export const NODE_FAULT =
+  "REDIS_URL names one node of a Redis Cluster, which has no key of the others: write " +
+  "redis-cluster:// and its nodes with commas between them, as in redis-cluster://a:6379,b:6379,c:6379";
+
 const FSYNC_SETTINGS = {
   appendonly: "yes",
   appendfsync: "always",
@@ -105,6 +109,11 @@ function faultOf(server: string, told: string, config: LogSettings, durable: boo
 /** Whether Redis follows another one. */
 export async function isReplica(client: Client): Promise<boolean> {
   return isReplicaBy(z.string().parse(await client.sendCommand(["INFO", "replication"])));
+}
+
+/** Whether Redis is a node of a Redis Cluster. */
+export async function isClusterNode(client: Client): Promise<boolean> {
+  return infoField(await client.sendCommand(["INFO", "cluster"]), "cluster_enabled") === "1";
 }
 
 function isReplicaBy(info: string): boolean {

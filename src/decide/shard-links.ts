@@ -42,8 +42,9 @@ export class ShardLinks {
   readonly #links: RedisLink[] = [];
   readonly #isShared: boolean;
   readonly #cycles: CallCycle[] = [];
-  /** Why there is no link yet. */
+  /** Why there is no link yet; with the error, which may name servers, or "". */
   #reason = NOT_REACHED;
+  #cause = "";
   readonly #outages: ShardOutages;
   #checkingBooks = false;
   #closed = false;
@@ -84,7 +85,7 @@ export class ShardLinks {
   /** Ready where any shard decides. A balancer that took such a process away would take the other shards' decisions away. */
   readiness(): Readiness {
     const [only, ...others] = this.#links;
-    if (only === undefined) return { ready: false, reason: this.#reason };
+    if (only === undefined) return { ready: false, reason: this.#reason + this.#cause };
     if (others.length === 0) {
       const state = only.readiness();
       return state.ready ? state : { ...state, ...this.#advice(0) };
@@ -109,9 +110,9 @@ export class ShardLinks {
     return advice === null ? {} : { advice };
   }
 
-  /** Why a request got no answer, for a person, where it is not known of which shard it is. */
-  get trouble(): string {
-    return this.#links[0]?.trouble ?? this.#reason;
+  /** Why a request got no answer, for its client, where its shard was never admitted. */
+  troubleOf(shard: number): string {
+    return this.#links[this.#isShared ? 0 : shard]?.trouble ?? this.#reason;
   }
 
   /** Why Redis refuses transactions, though it may answer reads; null if it does not. */
@@ -133,6 +134,7 @@ export class ShardLinks {
   close(): void {
     this.#closed = true;
     this.#reason = "the ledger is closed";
+    this.#cause = "";
     clearInterval(this.#looks);
     clearInterval(this.#settingsLooks);
     for (const link of this.#links) link.close();
@@ -163,8 +165,10 @@ export class ShardLinks {
           return;
         }
         this.#reason = "the books in PostgreSQL are empty: run razonete init";
+        this.#cause = "";
       } catch (error) {
-        this.#reason = `the books in PostgreSQL cannot be asked (${messageOf(error)})`;
+        this.#reason = "the books in PostgreSQL cannot be asked";
+        this.#cause = ` (${messageOf(error)})`;
       }
       await Bun.sleep(bounds.fence_retry_milliseconds);
     }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
+import { RefusedByNodes } from "./nodes/redis-nodes.ts";
 import { ShardOutages } from "./shard-outages.ts";
 
 const DECIDES = { decides: true, hasDecided: true, reason: null };
@@ -57,4 +58,20 @@ test("what a person can do is looked up again, as it may have changed", async ()
   }
   expect(known).toEqual(["Start a.", "Start b.", null]);
   expect(told).toHaveLength(2);
+});
+
+test("where the cluster cannot be asked, its nodes are to be started, or REDIS_URL corrected", async () => {
+  for (const [error, what] of [
+    [new Error("a:1: closed"), "start its nodes"],
+    [new RefusedByNodes("a:1: WRONGPASS"), "correct the user, the password or the nodes in REDIS_URL"],
+  ] as const) {
+    const told: string[] = [];
+    const report = (line: string): void => void told.push(line);
+    const all = new ShardOutages({ report, alarm: report, advise: () => Promise.reject(error) });
+    all.look([STANDS]);
+    seconds += 60;
+    all.look([STANDS]);
+    await Bun.sleep(0);
+    expect(told.at(-1)).toEndWith(`The Redis Cluster cannot be asked (${error.message}): ${what}.`);
+  }
 });

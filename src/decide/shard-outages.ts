@@ -1,6 +1,7 @@
 import type { Report } from "../log/report.ts";
 import { bounds } from "../bounds.ts";
 import { messageOf } from "../errors.ts";
+import { RefusedByNodes } from "./nodes/redis-nodes.ts";
 
 /** How a shard is, at one look. */
 export interface ShardLook {
@@ -60,9 +61,7 @@ export class ShardOutages {
   }
 
   async #advise(shard: number, outage: Outage, reason: string): Promise<void> {
-    const advice = await this.#options
-      .advise(shard)
-      .catch((error: unknown) => `The Redis Cluster cannot be asked (${messageOf(error)}): start its nodes.`);
+    const advice = await this.#options.advise(shard).catch(adviceOnAll);
     outage.advice = advice;
     // It may be over by now.
     if (outage.isAlarmed || this.#outages.get(shard) !== outage) return;
@@ -80,6 +79,15 @@ export class ShardOutages {
     const seconds = (outage.milliseconds / 1000).toFixed(1);
     this.#options.report(`shard ${shard} decides again, after ${seconds} s`, { shard });
   }
+}
+
+/** Where the cluster cannot be asked. */
+function adviceOnAll(error: unknown): string {
+  const what =
+    error instanceof RefusedByNodes
+      ? "correct the user, the password or the nodes in REDIS_URL"
+      : "start its nodes";
+  return `The Redis Cluster cannot be asked (${messageOf(error)}): ${what}.`;
 }
 
 class Outage {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
 import type { Account, AccountId, Micros } from "../ledger/account.ts";
 import type { Entry } from "../ledger/entry.ts";
-import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
 import { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { EventId, Hold } from "../ledger/transaction.ts";
 import type { Tracing } from "../traces/tracing.ts";
@@ -232,6 +232,17 @@ export class Shard {
       if (batches.length < bounds.outbox_read_batches_max) return all;
       g = (batches.at(-1)?.g ?? g) + 1;
     }
+  }
+
+  /**
+   * When the first batch of the outbox from `g` on was decided; null if there is none.
+   *
+   * @throws LedgerUnavailable (as a rejection)
+   */
+  async waitingSince(g: number): Promise<Micros | null> {
+    const [batch] = await this.#link.outbox(this.#number, g, 1);
+    const [text] = batch?.events ?? [];
+    return text === undefined ? null : readable(() => timeOf(parseEvent(text)));
   }
 
   async #decide(requests: readonly Request[]): Promise<readonly (readonly Answer[] | LedgerUnavailable)[]> {

@@ -70,7 +70,7 @@ export class BookHooks implements HookDatabase {
       const reason =
         codeOf(error) === UNDEFINED_TABLE
           ? "the books have no place for webhooks yet: run razonete init"
-          : `PostgreSQL: ${messageOf(error) || codeOf(error)}`;
+          : `PostgreSQL: ${toldOf(error)}`;
       throw new LedgerUnavailable(reason, "unknown", { cause: error });
     } finally {
       end();
@@ -86,3 +86,11 @@ function queriesOf(sql: Queryable): HookQueries {
     },
   };
 }
+
+/** What clients are told: where it is not PostgreSQL's own answer, the message has its address, and the code has not. */
+function toldOf(error: unknown): string {
+  const code = codeOf(error);
+  return code === "" || SQL_STATE.test(code) ? messageOf(error) : code;
+}
+
+const SQL_STATE = /^[\dA-Z]{5}$/;

@@ -1,8 +1,8 @@
-import type { KeptEntries } from "../decide/ports.ts";
+import type { BooksReader, KeptEntries } from "../decide/ports.ts";
 import { type AccountId, type Micros, type Party, WORLD } from "../ledger/account.ts";
 import type { EntryKind, KeptEntry, NamedId } from "../ledger/entry.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
-import type { BalanceAt, EntriesPage, LedgerTotals } from "../ledger/ledger.ts";
+import type { BalanceAt, EntriesPage } from "../ledger/ledger.ts";
 import { eventId } from "../ledger/event-id.ts";
 import type { EventId } from "../ledger/transaction.ts";
 import type { Queryable } from "./postgres-client.ts";
@@ -84,12 +84,10 @@ export async function readBatch(sql: Queryable, shard: number, g: number): Promi
  * transit is known apart from the accounts, so the three are 0 together only where what goes from account to account adds up
  * to nothing but for that.
  */
-export async function readTotals(
-  sql: Queryable,
-): Promise<Omit<LedgerTotals, "lagMilliseconds"> & { readonly lastTime: Micros }> {
+export async function readTotals(sql: Queryable): ReturnType<BooksReader["totals"]> {
   const rows = await sql<
     {
-      last_time: number;
+      last_g: readonly number[] | null;
       unit: string | null;
       accounts: number;
       transactions: number;
@@ -98,8 +96,8 @@ export async function readTotals(
       in_transit: string;
     }[]
   >`
-    SELECT t.*, coalesce(last.time, 0) AS last_time
-    FROM (SELECT max(j.time) AS time FROM cursors AS c JOIN journal AS j ON j.shard = c.shard AND j.g = c.last_g) AS last
+    SELECT t.*, c.last_g
+    FROM (SELECT json_agg(last_g ORDER BY shard) AS last_g FROM cursors) AS c
     LEFT JOIN (
       SELECT a.unit, a.accounts, a.transactions, a.balances, a.world, (-coalesce(s.amount, 0))::text AS in_transit
       FROM (
@@ -120,6 +118,6 @@ export async function readTotals(
       world: BigInt(world),
       inTransit: BigInt(inTransit),
     })),
-    lastTime: rows[0]?.last_time ?? 0,
+    lastG: rows[0]?.last_g ?? [],
   };
 }

@@ -116,8 +116,10 @@ export interface LedgerTotals {
   readonly transactions: number;
   /** Of each unit all balances, what the outside has, and what is in transit: 0 together. */
   readonly units: readonly UnitTotals[];
-  /** How long ago the newest decision was made that is not in it; 0 if it has all. */
+  /** How long ago the oldest decision was made that is not in it; 0 if it has all. */
   readonly lagMilliseconds: number;
+  /** Shards that do not answer now, if any: what they have decided last may be missing, and does not count as lag. */
+  readonly shardsAway?: readonly number[];
 }
 
 export type Readiness =

@@ -66,7 +66,8 @@ export async function openDataFolder(
       stackFile: join(path, "stack.json"),
       operatorFile: join(path, "operator.env"),
     };
-    for (const part of [paths.logs, run, paths.redis, paths.nats]) mkdirSync(part, { recursive: true });
+    // Each server's own is made where it is started: one Redis has another than nine.
+    for (const part of [paths.logs, run]) mkdirSync(part, { recursive: true });
     for (const file of [paths.stackFile, paths.operatorFile]) rmSync(file, { force: true });
     return { ...paths, password: readOrCreatePassword(join(path, "password")), release: () => lock.close() };
   } catch (error) {

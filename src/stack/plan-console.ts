@@ -46,13 +46,13 @@ export function withConsole(options: ConsoleOptions): StackPlan {
 }
 
 /** In the order in which a request meets them. */
-function targetsOf({ metrics, redisUrl, natsUrl }: StackPlan): string[] {
+function targetsOf({ metrics, redisUrl, natsUrl, booksUrlOf }: StackPlan): string[] {
   const measured = (job: string, path = "/metrics"): string[] =>
     metrics
       .filter((target) => target.job === job)
       .map(({ process, address }) => `${process}=http://${address}${path}`);
   /** Without the passwords. */
-  const each = (kind: "redis" | "nats", url: string): string[] => {
+  const each = (kind: "redis" | "nats" | "postgres", url: string): string[] => {
     const hosts = hostsOf(url).split(",");
     return hosts.map((host, index) => `${kind}${hosts.length > 1 ? `-${index + 1}` : ""}=${kind}://${host}`);
   };
@@ -64,5 +64,7 @@ function targetsOf({ metrics, redisUrl, natsUrl }: StackPlan): string[] {
     ...each("nats", natsUrl),
     ...measured("razonete-writer"),
     ...measured("razonete-dispatch"),
+    // Whether the books can be read it finds out itself, and a single server is no more than that.
+    ...(hostsOf(booksUrlOf.console).includes(",") ? each("postgres", booksUrlOf.console) : []),
   ];
 }

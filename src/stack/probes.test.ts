@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { httpProbe } from "./probes.ts";
+import { freePorts } from "./ports.ts";
+import { httpProbe, natsProbe, postgresProbe, redisProbe } from "./probes.ts";
 
 async function reasonFrom(problem: object, status = 503): Promise<string | null> {
   const server = Bun.serve({
@@ -22,4 +23,31 @@ test("a process says itself why it is not ready; what is meant for a client is n
   const advice = "Whether it was applied is not known: send it again with the same Idempotency-Key.";
   expect(await reasonFrom({ type: unavailable, detail: advice, outcome: "unknown" })).toBe("it answers 503");
   expect(await reasonFrom({}, 200)).toBeNull();
+});
+
+test("one that is being started is not told of as if something were wrong", async () => {
+  const [port] = await freePorts(1);
+  const at = `127.0.0.1:${port}`;
+  const probes = [
+    redisProbe(`redis://${at}`),
+    natsProbe(`nats://${at}`),
+    postgresProbe(`postgres://razonete@${at}/razonete`),
+    httpProbe(`http://${at}/readyz`),
+  ];
+  for (const probe of probes) expect(await probe()).toBe("it takes no connections yet");
+  // It accepts connections, and says nothing.
+  const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
+  const there = `127.0.0.1:${silent.port}`;
+  const late = [
+    redisProbe(`redis://${there}`),
+    natsProbe(`nats://${there}`),
+    postgresProbe(`postgres://razonete@${there}/razonete`),
+    httpProbe(`http://${there}/readyz`),
+  ].map((probe) => probe());
+  expect(await Promise.all(late)).toEqual(late.map(() => "it does not answer yet"));
+  silent.stop(true);
+  const type = "urn:razonete:problem:not-ready";
+  expect(await reasonFrom({ type, detail: "Send requests to another instance: Redis had a timeout." })).toBe(
+    "Redis had a timeout.",
+  );
 });

@@ -11,6 +11,8 @@ import { lengthOfOutboxes } from "./nodes/outboxes.ts";
 export type Probe = () => Promise<string | null>;
 
 const PROBE_MILLISECONDS = 2_000;
+/** The reason of one that takes connections, and is silent, as a frozen one. */
+export const NO_ANSWER_YET = "it does not answer yet";
 const NOT_READY = "urn:razonete:problem:not-ready";
 
 /** For a process that has no address to ask: it is ready as long as it runs. */
@@ -55,7 +57,7 @@ export function httpProbe(url: string, socket?: string, token?: string): Probe {
     const where = socket === undefined ? { tls } : { unix: socket };
     const response = await fetch(url, { signal, headers, ...where });
     const body = await response.text();
-    if (!response.ok) throw new Error(detailOf(body) ?? `it answers ${response.status}`);
+    if (!response.ok) throw new NotReady(detailOf(body) ?? `it answers ${response.status}`);
   });
 }
 
@@ -91,9 +93,17 @@ export async function withRedis<Result>(
 }
 
 function redisClient(url: string) {
-  const socket = { reconnectStrategy: false, connectTimeout: PROBE_MILLISECONDS } as const;
+  const socket = {
+    reconnectStrategy: false,
+    connectTimeout: PROBE_MILLISECONDS,
+    // One that is frozen takes connections still.
+    socketTimeout: PROBE_MILLISECONDS,
+  } as const;
   return createClient({ url, socket, disableOfflineQueue: true });
 }
+
+/** In the words of the process itself. */
+class NotReady extends Error {}
 
 function reasonOf(attempt: () => Promise<unknown>): Probe {
   return async () => {
@@ -101,16 +111,23 @@ function reasonOf(attempt: () => Promise<unknown>): Probe {
       await attempt();
       return null;
     } catch (error) {
-      return messageOf(error);
+      return error instanceof NotReady ? error.message : told(messageOf(error));
     }
   };
+}
+
+/** What every start goes through is not told as if it were a fault. */
+function told(reason: string): string {
+  if (/ECONNREFUSED|connection refused|Unable to connect/i.test(reason)) return "it takes no connections yet";
+  if (/time[d_ -]*out/i.test(reason)) return NO_ANSWER_YET;
+  return reason;
 }
 
 /**
  * Why a process is not ready, as it tells itself; null for any other answer. The detail of any other problem is meant
  * for a client, and tells it what to do.
  */
-function detailOf(body: string): string | null {
+export function detailOf(body: string): string | null {
   try {
     const problem: unknown = JSON.parse(body);
     if (typeof problem !== "object" || problem === null || !("detail" in problem)) return null;

@@ -13,6 +13,8 @@ import {
   CertificateWatch,
   readCertificate,
 } from "../tls/certificate.ts";
+import { serverAddresses, withNames } from "./servers/addresses.ts";
+import { describeStack } from "./describe-stack.ts";
 import { setCertificate } from "./haproxy-admin.ts";
 import { isStackFolder, openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
@@ -21,7 +23,7 @@ import { choosePort, keptNodePorts, keptOtherPorts, keptPorts, OTHER_PORTS } fro
 import { choosePostgresUser, prepareBooks } from "./postgres.ts";
 import { preparePair } from "./standby/node-folders.ts";
 import { requireShards } from "./servers/books-shards.ts";
-import { formOf, noteForm } from "./nodes/redis-form.ts";
+import { formOf, newForm, noteForm } from "./nodes/redis-form.ts";
 import { DEPLOY } from "./process-plan.ts";
 import {
   type OwnCommands,
@@ -111,18 +113,23 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   const install = { path: options.environment["PATH"] ?? "", say };
   const programs = ensurePrograms(PROGRAM_NAMES, install);
   const observers = options.observe === true ? ensurePrograms(OBSERVER_NAMES, install) : null;
-  const startedAt = performance.now();
   const postgresUser = choosePostgresUser();
   if (restore !== undefined && !isStackFolder(options.data)) {
     throw new StartError(
       `there is no stack in ${options.data}, so nothing to restore: name its folder with --data.`,
     );
   }
+  const shardsOfNew = options.shards ?? Number(options.ownEnvironment["SHARDS"] || 1);
+  // A start that is refused leaves nothing behind. In a folder that was used, what a killed stack left has the port yet.
+  if (!isStackFolder(options.data)) {
+    newForm(options, shardsOfNew);
+    await choosePort(options.port);
+  }
   const folder = await openDataFolder(options.data, options.fresh, (run) => endOrphanedProcesses(run, say));
   try {
     const port = await choosePort(options.port);
     const { own = OWN_COMMANDS, apis } = options;
-    const form = formOf(folder, options, options.shards ?? Number(options.ownEnvironment["SHARDS"] || 1));
+    const form = formOf(folder, options, shardsOfNew);
     const shards = form?.shards ?? options.shards;
     const hasReplicas = (form?.replicas ?? 0) > 0;
     const writers = options.writers ?? (hasReplicas ? 2 : 1);
@@ -196,13 +203,14 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
         return 0;
       }
       await stack.start(signals.stop);
-      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+      // Since this process began.
+      const seconds = (performance.now() / 1000).toFixed(1);
       const { hasInitialAccounts, hasKeys } = await lookIntoBooks(plan.databaseUrl);
       const create = `npm run razonete -- keys create --stack ${shellWord(folder.path)} ${FIRST_KEY}`;
       const access = describeAccess(hasKeys, create);
       const banner = [
         `Razonete listens on ${plan.url}, ready after ${seconds} s. Data, durable, and logs: ${folder.path}`,
-        ...stack.describe(),
+        ...describeStack(plan),
         ...access,
         ...firstSteps(plan.url, hasInitialAccounts, hasKeys),
         "Ctrl-C stops everything; the data stays.",
@@ -215,8 +223,9 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       return 0;
     } catch (error) {
       if (error instanceof DryRunEnded) return error.exitCode;
-      if (!(error instanceof StartInterrupted)) throw error;
-      return 0;
+      if (error instanceof StartInterrupted) return 0;
+      if (!(error instanceof StartError)) throw error;
+      throw new StartError(withNames(error.message, serverAddresses(plan)));
     } finally {
       watch?.close();
       await stack.stop();

@@ -6,6 +6,8 @@ import { eachHost } from "../tls/server-trust.ts";
 export interface DescribedProcess {
   readonly name: string;
   readonly pid: number;
+  /** host:port, or the path of its socket; not of one that nobody calls. */
+  readonly address?: string | undefined;
   /**
    * Of a Redis, in a stack that was started with `--shards` or has several of them: what it is now, and of which shards. Of
    * PostgreSQL, where it is two: what it is now.
@@ -48,6 +50,7 @@ const description = z.object({
     z.object({
       name: z.string(),
       pid: z.int(),
+      address: z.string().optional(),
       role: z.enum(["primary", "replica", "standby"]).optional(),
       shards: z.array(z.int()).optional(),
     }),

@@ -3,7 +3,10 @@ import { messageOf, StartError } from "../errors.ts";
 import type { Report } from "../log/report.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { rotateLog, boundLog, lastLines } from "./logs.ts";
+import { addressOf, serverAddresses, withNames } from "./servers/addresses.ts";
+import { adviseOnNodes } from "./nodes/advise-on-nodes.ts";
 import { joinNodes } from "./nodes/join.ts";
+import { UndecidedWatch } from "./nodes/undecided.ts";
 import { RedisWatch } from "./nodes/watch.ts";
 import { outboxLength } from "./probes.ts";
 import type { ProcessPlan, Serves } from "./process-plan.ts";
@@ -70,6 +73,7 @@ export class Stack {
   #boundingLogs: Timer | null = null;
   /** Where Redis is several nodes. */
   readonly #watch: RedisWatch | null;
+  readonly #undecided: UndecidedWatch | null;
   /** Whether stack.json exists. */
   #described = false;
 
@@ -87,11 +91,12 @@ export class Stack {
   ) {
     this.#plan = plan;
     this.#folder = folder;
-    this.#say = say;
+    const addresses = serverAddresses(plan);
+    this.#say = (line, about) => say(withNames(line, addresses), about);
     this.#restoreCommand = restoreCommand;
     this.#onReady = onReady;
     const supervised = (process: ProcessPlan): SupervisedProcess =>
-      new SupervisedProcess(process, folder, say, () => this.#describe());
+      new SupervisedProcess(process, folder, this.#say, () => this.#describe());
     this.#haproxy = supervised(plan.haproxy);
     this.#apis = plan.apis.map(supervised);
     this.#redis = plan.redis.map(supervised);
@@ -101,17 +106,21 @@ export class Stack {
     this.#postgresPair =
       plan.postgresPair === undefined
         ? null
-        : new PostgresPair(plan.postgresPair, this.#postgres, say, () => this.#describe());
+        : new PostgresPair(plan.postgresPair, this.#postgres, this.#say, () => this.#describe());
     this.#others = plan.others.map(supervised);
     this.#watch =
       plan.redisCluster === undefined
         ? null
         : new RedisWatch(
             plan.redisCluster.join,
-            say,
+            this.#say,
             () => this.#describe(),
             () => this.#postgresPair?.isWhole ?? true,
           );
+    this.#undecided =
+      plan.redisCluster === undefined
+        ? null
+        : new UndecidedWatch(plan.apis, this.#say, (shard) => this.#adviseOn(shard));
   }
 
   /**
@@ -130,6 +139,7 @@ export class Stack {
     await this.#startTogether([this.#haproxy], interrupted);
     this.#described = true;
     this.#describe();
+    this.#undecided?.start();
   }
 
   /** PostgreSQL, Redis and NATS alone, for work on their data. Otherwise as {@link start}. */
@@ -172,6 +182,7 @@ export class Stack {
   /** Resolves when no process is left. */
   async stop(): Promise<void> {
     if (this.#oneShot !== null) this.#oneShot.kill();
+    await this.#undecided?.stop();
     await this.#haproxy.stop();
     await stopAll(this.#others);
     await stopAll(this.#apis);
@@ -195,44 +206,12 @@ export class Stack {
     for (const process of this.#all()) process.kill();
   }
 
-  /** What runs where, one line each. */
-  describe(): string[] {
-    const { databaseUrl, natsUrl } = this.#plan;
-    const apis = this.#apis.map(({ plan }) => plan.name).join(", ");
-    const writers = this.#writers.map(({ plan }) => plan.name).join(", ");
-    const dispatchers = this.#others.filter(({ plan }) => plan.kind === "dispatch");
-    const shards = new Set(this.#redis.flatMap(({ plan }) => plan.serves?.shards ?? [])).size;
-    const hasConsole = this.#others.some(({ plan }) => plan.kind === "console");
-    const sends = dispatchers.map(({ plan }) => plan.name).join(", ");
-    return [
-      `  haproxy    ${this.#plan.url} -> ${apis}`,
-      `  redis      ${this.#whereRedisIs()}, decides${shards === 0 ? "" : `, in ${shards} shards`}`,
-      `  nats       ${hostsOf(natsUrl)}, carries`,
-      `  postgres   ${hostsOf(databaseUrl)}, keeps, by ${writers}`,
-      ...(sends === "" ? [] : [`  dispatch   ${sends}, sends webhooks`]),
-      ...(hasConsole ? [`  console    ${this.#plan.url}/, shows`] : []),
-      ...(this.#plan.prometheusUrl === null ? [] : [`  prometheus ${this.#plan.prometheusUrl}, watches`]),
-    ];
-  }
-
   async #startPair(pair: PostgresPair, interrupted: AbortSignal): Promise<void> {
     if (interrupted.aborted) throw new StartInterrupted();
     const startedAt = performance.now();
     await pair.start(interrupted);
     if (interrupted.aborted) throw new StartInterrupted();
     for (const { plan } of this.#postgres) this.#onReady(plan.name, performance.now() - startedAt);
-  }
-
-  #whereRedisIs(): string {
-    const { redisCluster, redisUrl } = this.#plan;
-    if (redisCluster === undefined) return hostsOf(redisUrl);
-    const { nodes, join } = redisCluster;
-    const primaries = nodes.length / (1 + join.replicas);
-    const what =
-      join.replicas === 0
-        ? ""
-        : ` with ${join.replicas} ${join.replicas === 1 ? "replica" : "replicas"} each`;
-    return `redis-1 to redis-${nodes.length} (${primaries} primaries${what})`;
   }
 
   async #startTogether(processes: readonly SupervisedProcess[], interrupted: AbortSignal): Promise<void> {
@@ -349,7 +328,9 @@ export class Stack {
     const { url, databaseUrl, redisUrl, natsUrl, metrics: targets, prometheusUrl } = this.#plan;
     const metrics = targets.map(({ process, address }) => ({ process, url: `http://${address}/metrics` }));
     const processes = this.#all().flatMap(({ plan, pid }) =>
-      pid === null ? [] : [{ name: plan.name, pid, ...this.#roleOf(plan) }],
+      pid === null
+        ? []
+        : [{ name: plan.name, pid, address: addressOf(plan, this.#plan), ...this.#roleOf(plan) }],
     );
     try {
       writeStackFile(this.#folder.stackFile, {
@@ -380,6 +361,16 @@ export class Stack {
   #servesNow(name: string): Serves | undefined {
     const node = this.#plan.redisCluster?.nodes.find((each) => each.name === name);
     return node === undefined ? undefined : this.#watch?.servesOf(hostsOf(node.urlOf("", "")));
+  }
+
+  /** @param shard null: all */
+  #adviseOn(shard: number | null): Promise<string | null> {
+    const nodes = this.#redis.filter(({ plan }) => {
+      const { shards = [] } = this.#servesNow(plan.name) ?? plan.serves ?? {};
+      // One that has none was replaced, and may be the copy that the shard lacks.
+      return shard === null || shards.length === 0 || shards.includes(shard);
+    });
+    return adviseOnNodes(nodes);
   }
 
   #boundLogs(): void {

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, StartError } from "../errors.ts";
 import { DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
@@ -44,7 +44,7 @@ export function spawnPlanned(
     // Someone may have removed them while the stack runs.
     for (const part of [folder.logs, folder.run]) mkdirSync(part, { recursive: true });
     log = openSync(logOf(plan, folder), "a");
-    if (plan.handedOver !== undefined) handedOver = openSync(plan.handedOver, "r");
+    if (plan.handedOver !== undefined) handedOver = openFolder(plan.handedOver);
     plan.beforeStart?.(log);
     const child = Bun.spawn([...plan.command], {
       // PostgreSQL's user may not be able to enter the current directory.
@@ -77,6 +77,11 @@ export function spawnPlanned(
     if (log !== null) closeSync(log);
     if (handedOver !== null) closeSync(handedOver);
   }
+}
+
+function openFolder(folder: string): number {
+  if (!existsSync(folder)) throw new Error(`its folder ${folder} is missing`);
+  return openSync(folder, "r");
 }
 
 /** Runs a process to its end on this terminal, so that it can ask questions there. */
@@ -125,7 +130,10 @@ export class SupervisedProcess {
   #asking: { readonly stop: AbortController; readonly ended: Promise<void> } | null = null;
   /** Why the last start failed; null if it did not. */
   #startFailure: string | null = null;
+  #toldFailure: string | null = null;
   #alarmToldAt = -Infinity;
+  /** That it does not run was said, and not yet that it does. */
+  #isToldEnded = false;
   /** Its last end was an alarm. */
   #alarmed = false;
   #stopping = false;
@@ -213,7 +221,7 @@ export class SupervisedProcess {
     this.#startedAt = performance.now();
     try {
       this.#child = spawnPlanned(this.plan, this.#folder, (exit) => this.#onExit(exit));
-      this.#startFailure = null;
+      this.#startFailure = this.#toldFailure = null;
       this.#alarmed = false;
     } catch (error) {
       this.#startFailure = messageOf(error);
@@ -221,14 +229,35 @@ export class SupervisedProcess {
       return false;
     }
     this.#onStart();
+    if (this.#isToldEnded) this.#tellRunning(this.#child);
     return true;
+  }
+
+  /** Once it has not crashed at once. */
+  #tellRunning(child: Bun.Subprocess): void {
+    const timer = setTimeout(() => {
+      if (this.#child !== child || !this.running || this.#stopping) return;
+      this.#isToldEnded = false;
+      this.#say(`${this.plan.name} runs again (${child.pid}).`);
+    }, QUICK_CRASH_MILLISECONDS);
+    // A stop does not wait for it.
+    timer.unref();
   }
 
   /** @param what why, as the beginning of a sentence */
   #startLater(what: string): void {
     const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** (this.#crashesInARow - 1), DELAY_MILLISECONDS_MAX);
     this.#pause = setTimeout(() => this.start(), delay);
-    this.#say(`${what}; next start in ${delay / 1000} s. ${this.lastWords()}`, { outage: "ended" });
+    this.#isToldEnded = true;
+    const failure = this.#startFailure;
+    // The same again would be told ten times a minute.
+    if (failure !== null && failure === this.#toldFailure) return;
+    this.#toldFailure = failure;
+    const next =
+      failure === null
+        ? `next start in ${delay / 1000} s`
+        : `it is tried again, at least every ${DELAY_MILLISECONDS_MAX / 1000} s`;
+    this.#say(`${what}; ${next}. ${this.lastWords()}`, { outage: "ended" });
   }
 
   /** A person is told, and asked to do something; it is tried again meanwhile. */
@@ -242,6 +271,7 @@ export class SupervisedProcess {
     const now = performance.now();
     if (now - this.#alarmToldAt < ALARM_TOLD_EVERY_MILLISECONDS) return;
     this.#alarmToldAt = now;
+    this.#isToldEnded = true;
     const every = ALARM_DELAY_MILLISECONDS / 1000;
     this.#say(`${this.plan.name} needs you; until then it is tried every ${every} s. ${this.lastWords()}`, {
       outage: "alarm",
@@ -302,6 +332,7 @@ export class SupervisedProcess {
     const how = exit.signal === null ? `code ${exit.code}` : `signal ${exit.signal}`;
     const ended = `${this.plan.name} ended (${how}) after ${(lived / 1000).toFixed(1)} s`;
     if (this.#crashesInARow === 0 && this.plan.mayStart !== undefined) {
+      this.#isToldEnded = true;
       this.#say(`${ended}; it is started again as soon as it may.`, { outage: "ended" });
       this.start();
       return;

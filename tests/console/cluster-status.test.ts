@@ -2,8 +2,10 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
 import { ClusterStatus, type ClusterStatusOptions } from "../../src/console/cluster-status.ts";
 import type { ConsoleStatus } from "../../src/console/console-status.ts";
+import { inPortuguese } from "../../src/console/part-details.ts";
 import type { StatusBooks } from "../../src/console/status-books.ts";
 import { eventually } from "../support/eventually.ts";
+import { GreetingServer } from "./support/greeting-server.ts";
 import { StandInPart } from "./support/stand-in-part.ts";
 
 setDefaultTimeout(60_000);
@@ -244,6 +246,32 @@ describe("the status of a cluster", () => {
     await until(status, "nobody listens", (now) => partIn(now, "api-1")?.state === "down");
   });
 
+  test("an API that decides for some shards is not said to decide nothing: the others are named", async () => {
+    const api = part();
+    const status = statusOf({ "api-1": api.url });
+    const tells = async (open: number, ready: number, ...decides: readonly number[]) => {
+      api.metrics = [
+        `razonete_fence_open ${open}`,
+        `razonete_ready ${ready}`,
+        ...decides.map((value, shard) => `razonete_shard_decides{shard="${shard}"} ${value}`),
+      ].join("\n");
+      const { asked } = api;
+      await eventually("it is asked again", () => api.asked > asked + 1);
+      const { state, detail } = partIn(await status.status(), "api-1") ?? {};
+      return [state, detail];
+    };
+    await status.status();
+    expect(await tells(1, 1, 1, 1, 1)).toEqual(["up", null]);
+    const some = "It decides for all shards but these (GET /readyz says why): 0, 2.";
+    expect(await tells(0, 1, 0, 1, 0)).toEqual(["troubled", some]);
+    expect(inPortuguese(some)).toMatch(/^Decide por todos os shards .*: 0, 2\.$/);
+    // The fence of one is shut, but not yet for as long as requests wait.
+    expect(await tells(0, 1, 1, 1, 1)).toEqual(["up", null]);
+    expect(await tells(0, 0, 0, 0, 0)).toEqual(["troubled", expect.stringContaining("fence is shut")]);
+    const [, many] = await tells(0, 1, 1, ...Array<number>(50).fill(0));
+    expect(many).toEndWith(": 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, \u2026");
+  });
+
   test("without the books all else is told, and what was known of them", async () => {
     const books = new StandInBooks();
     books.audit = { at: "2026-01-01T00:00:00.000000Z", agreed: false, findings: 3 };
@@ -279,19 +307,23 @@ describe("the status of a cluster", () => {
     expect(partIn(now, "api-1")?.state).toBe("up");
   });
 
-  test("servers of Redis and NATS are known by how they greet, without a password", async () => {
+  test("servers of Redis, NATS and PostgreSQL are known by how they greet, without a password", async () => {
     await using redis = await GreetingServer.start("-NOAUTH Authentication required.\r\n", true);
     await using loading = await GreetingServer.start(
       "-LOADING Redis is loading the dataset in memory\r\n",
       true,
     );
     await using nats = await GreetingServer.start('INFO {"server_id":"N"}\r\n', false);
+    await using standby = await GreetingServer.start("N", true);
+    await using other = await GreetingServer.start("HTTP/1.1 400 Bad Request\r\n", true);
     await using frozen = await GreetingServer.start(null, false);
     const at = (scheme: string, { port }: GreetingServer) => new URL(`${scheme}://127.0.0.1:${port}`);
     const status = statusOf({
       redis: at("redis", redis),
       loading: at("redis", loading),
       nats: at("nats", nats),
+      standby: at("postgres", standby),
+      other: at("postgres", other),
       frozen: at("nats", frozen),
     });
     const { parts } = await status.status();
@@ -300,6 +332,8 @@ describe("the status of a cluster", () => {
       ["redis", "up"],
       ["loading", "troubled"],
       ["nats", "up"],
+      ["standby", "up"],
+      ["other", "troubled"],
       ["frozen", "down"],
       ["postgres", "up"],
     ]);
@@ -351,35 +385,3 @@ describe("the status of a cluster", () => {
     await until(other, "they are added up again", () => often.addedUp > 2);
   });
 });
-
-/** Sends one line to who connects, or to who has sent something; `null`: takes connections, and is silent. */
-class GreetingServer implements AsyncDisposable {
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-
-  private constructor(greeting: string | null, isAnswer: boolean) {
-    this.#server = createServer((socket) => {
-      this.#sockets.add(socket);
-      socket.on("error", () => {});
-      if (greeting === null) return;
-      if (isAnswer) socket.on("data", () => socket.write(greeting));
-      else socket.write(greeting);
-    });
-  }
-
-  static async start(greeting: string | null, isAnswer: boolean): Promise<GreetingServer> {
-    const made = new GreetingServer(greeting, isAnswer);
-    await new Promise<void>((resolve) => made.#server.listen(0, "127.0.0.1", resolve));
-    return made;
-  }
-
-  get port(): number {
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-}

@@ -10,6 +10,7 @@ import { newHookId } from "../../src/hooks/hook-rows.ts";
 import { dropUnwanted } from "../../src/hooks/webhook-filter.ts";
 import { migrate } from "../../src/keep/migrate.ts";
 import { connectPostgres } from "../../src/keep/postgres-client.ts";
+import { freePorts } from "../../src/stack/ports.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
@@ -21,6 +22,13 @@ setDefaultTimeout(60_000);
 const DAY = 86_400_000_000;
 const NOW = 20_000 * DAY;
 const CURSOR = formatCursor([{ shard: 0, g: 5, seen: null, mark: 0 }]);
+
+test("clients are not told where PostgreSQL is, if it does not answer", async () => {
+  const [port = 0] = await freePorts(1);
+  const hooks = new BookHooks(`postgres://a:b@127.0.0.1:${port}/books`, "test");
+  expect(await hooks.all("SELECT 1").catch(String)).toBe("LedgerUnavailable: PostgreSQL: ECONNREFUSED");
+  await hooks.close();
+});
 
 describe("the tables of webhooks in a file", () => {
   const folder = temporaryFolder("hook-tables");

@@ -177,6 +177,16 @@ test("a ledger of which some shards decide is ready, and /readyz names the other
   expect(await json(reply, 200)).toEqual({ status: "ready", undecided });
 });
 
+test("the trial balance names the shards that did not answer, where there are some", async () => {
+  const booksOf = async () =>
+    (await json<{ books: object }>(await server.client.get("/v1/ledger"), 200)).books;
+  expect(await booksOf()).toEqual({ lag_ms: 0 });
+  server.ledger.shardsAway = [2];
+  const books = await booksOf();
+  server.ledger.shardsAway = [];
+  expect(books).toEqual({ lag_ms: 0, shards_away: [2] });
+});
+
 test("where none of them decides, it says what a person is to do", async () => {
   server.ledger.state = { ready: false, reason: "its primary is away", advice: "Start it." };
   const reply = await server.client.get("/readyz");

@@ -103,3 +103,12 @@ test("docs/observe.md tells of every figure of the ledger that they and the rule
   });
   expect(untold).toEqual([]);
 });
+
+test("who runs the parts sees which shard does not decide, and what is open between shards", () => {
+  const [, parts] = dashboards;
+  const shown = parts?.panels.flatMap((panel) =>
+    panel.type === "row" ? [] : panel.targets.map(({ expr }) => expr),
+  );
+  expect(shown).toContain("min by (shard) (razonete_shard_decides)");
+  expect(shown).toContain("max by (shard) (razonete_parts_open)");
+});

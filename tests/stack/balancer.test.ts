@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { z } from "zod";
@@ -7,6 +7,7 @@ import { locate } from "../../src/stack/server-programs.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { eventually } from "../support/eventually.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { type SharedStack, sharedStack } from "./support/shared-stack.ts";
 import { type Answer, ask, killUnderLoad, restartUnderLoad } from "./support/under-load.ts";
 
@@ -22,8 +23,8 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
   const program = (): string => {
     return locate("haproxy", process.env["PATH"] ?? "") ?? "haproxy";
   };
-  const check = (environment: Record<string, string>) => {
-    const { exitCode, stderr } = Bun.spawnSync([program(), "-c", "-f", CONFIG], { env: environment });
+  const check = (environment: Record<string, string>, file = CONFIG) => {
+    const { exitCode, stderr } = Bun.spawnSync([program(), "-c", "-f", file], { env: environment });
     return { exitCode, stderr: stderr.toString() };
   };
   const base = { HAPROXY_BIND: "127.0.0.1:9999", REQUEST_ID_HEADER: HEADER };
@@ -49,6 +50,29 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
     // As docker compose has them where they are not set.
     const empty = Object.fromEntries([...Object.keys(limits), "HAPROXY_TLS"].map((name) => [name, ""]));
     expect(check({ ...names, ...empty })).toEqual({ exitCode: 0, stderr: "" });
+  });
+
+  test("takes the line of docs/security.md that keeps /readyz inside", () => {
+    const security = readFileSync(join(import.meta.dir, "../../docs/security.md"), "utf8");
+    const [line = ""] = /http-request return .*\{ path \/readyz \}.*/.exec(security) ?? [];
+    expect(line).not.toBe("");
+    const changed = readFileSync(CONFIG, "utf8").replace(/^ *use_backend pages/m, `    ${line}\n$&`);
+    expect(changed).toContain(line);
+    // Beside the files that it names.
+    using folder = temporaryFolder("haproxy");
+    cpSync(join(CONFIG, ".."), folder.path, { recursive: true });
+    const file = join(folder.path, "haproxy.cfg");
+    writeFileSync(file, changed);
+    const limits = {
+      HAPROXY_ADDRESS_CONNECTIONS: "2000",
+      HAPROXY_ADDRESS_RATE: "1000",
+      HAPROXY_KEY_LIMITS: "yes",
+    };
+    for (const more of [{}, limits])
+      expect(check({ ...base, ...more, HAPROXY_API_1: "unix@/tmp/api-1.sock" }, file)).toEqual({
+        exitCode: 0,
+        stderr: "",
+      });
   });
 
   test("hands the console its page and what is under /console, and nothing else", () => {

@@ -120,6 +120,23 @@ describe.skipIf(serversMissing !== null)("a stack's data", () => {
     }
   });
 
+  test("of a start that is refused is not there afterwards", async () => {
+    using folder = temporaryFolder();
+    const data = join(folder.path, "data");
+    using taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
+    const busy = await stackToTheEnd({ data, port: taken.port });
+    expect([busy.code, busy.output]).toEqual([
+      1,
+      expect.stringMatching(/^port \d+ is in use or not allowed: /),
+    ]);
+    const idle = await stackToTheEnd({ data, form: { redisNodes: 2 } });
+    expect([idle.code, idle.output]).toEqual([
+      1,
+      expect.stringMatching(/^of 2 Redis nodes some would have nothing to decide, with 1 shard: /),
+    ]);
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
   test("of someone else is never touched", async () => {
     using folder = temporaryFolder();
     writeFileSync(join(folder.path, "letter.txt"), "dear");

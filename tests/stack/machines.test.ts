@@ -1,11 +1,12 @@
-import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "bun:test";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { readConsoleConfig } from "../../src/config/console-config.ts";
 import { readRedisNodesConfig } from "../../src/config/redis-nodes-config.ts";
 import { NODE_PORTS, OTHER_PORTS } from "../../src/stack/ports.ts";
 import { OWN_COMMANDS, planStack } from "../../src/stack/stack-plan.ts";
-import { exampleSettings, machinesFile, withSettings } from "./support/machines.ts";
+import { commandOf, exampleSettings, machinesFile, withSettings } from "./support/machines.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { plannedFolder } from "./support/planned-folder.ts";
 
 /** deploy/machines against what `npm run stack -- --replicas 2` runs, and against itself. machines.long.test.ts runs it. */
@@ -119,4 +120,104 @@ test("the console asks every part on every machine, where it listens", () => {
     expect(url.port).toBe(environmentOf(name.replace(/-\d$/, ""))["METRICS_PORT"] ?? "");
   const nodes = targets.flatMap(({ name, url }) => (name.startsWith("redis-") ? [url.host] : []));
   expect(environmentOf("api")["REDIS_URL"]).toEndWith(`@${nodes.join(",")}`);
+});
+
+test("start-redis.sh runs Redis also where there is no Docker, and says what a node of a cluster lacks", () => {
+  using folder = temporaryFolder();
+  const start = (more: Readonly<Record<string, string>>) => {
+    const { exitCode, stdout, stderr } = Bun.spawnSync(
+      ["sh", join(DEPLOY, "start-redis.sh"), "echo", "started with"],
+      { env: { PATH: "/usr/bin:/bin", REDIS_DATA: folder.path, ...more } },
+    );
+    return [exitCode, stdout.toString() + stderr.toString()];
+  };
+  expect(start({})).toEqual([0, "started with\n"]);
+  expect(start({ REDIS_NODE: "10.0.0.1:6379" })).toEqual([
+    1,
+    "start-redis.sh: razonete is not on PATH. Put dist/razonete there, which npm run build makes.\n",
+  ]);
+});
+
+describe("run.sh, for who has no Docker", () => {
+  const RUN = join(DEPLOY, "machines/run.sh");
+  /** In place of the programs: what they are called with, and their environment. */
+  const PROGRAM = `#!/bin/sh\nprintf '%s\\0' "\${0##*/}" "$@"\nprintf '\\n'\nenv -0\n`;
+
+  function called(folder: string, script: string, args: readonly string[], given: Record<string, string>) {
+    const bin = join(folder, "bin");
+    mkdirSync(bin, { recursive: true });
+    for (const name of ["razonete", "sh", "nats-server", "etcd", "patroni", "patronictl", "haproxy"])
+      writeFileSync(join(bin, name), PROGRAM, { mode: 0o755 });
+    const PATH = `${bin}:/usr/bin:/bin`;
+    const { exitCode, stdout, stderr } = Bun.spawnSync(["/bin/sh", script, ...args], {
+      env: { PATH, STATE_DIRECTORY: join(folder, "state"), ...given },
+    });
+    const [command = "", environment = ""] = stdout.toString().split("\0\n");
+    const pairs = environment.split("\0").map((pair) => /^(\w+)=(.*)$/s.exec(pair)?.slice(1) ?? []);
+    return {
+      exitCode,
+      stderr: stderr.toString(),
+      command: command.split("\0"),
+      environment: Object.fromEntries(
+        pairs.filter(
+          ([name = ""]) => !["", "PATH", "PWD", "OLDPWD", "SHLVL", "_", "STATE_DIRECTORY"].includes(name),
+        ),
+      ),
+    };
+  }
+
+  const own = Object.fromEntries(Object.entries(settings).filter(([name]) => name.startsWith("RAZONETE_")));
+  const others = {
+    ...own,
+    RAZONETE_MACHINE: "3",
+    RAZONETE_ADDRESS: "10.0.0.3",
+    RAZONETE_SHARDS: "8",
+    RAZONETE_REDIS_MEMORY: "4gb",
+    RAZONETE_BOOKS: "books-1:5432,books-2:5432",
+    RAZONETE_BOOKS_TLS: "&sslmode=verify-full",
+    RAZONETE_MIN_STANDBYS: "0",
+    RAZONETE_BIND: "*:443",
+    RAZONETE_TLS: "/etc/razonete/ledger.pem",
+    RAZONETE_ADDRESS_CONNECTIONS: "",
+    RAZONETE_ADDRESS_RATE: "7",
+    RAZONETE_KEY_RATE: "8",
+    RAZONETE_INITIAL_ACCOUNTS: "contest",
+    RAZONETE_IDEMPOTENCY_HOURS: "9",
+    RAZONETE_LOG_FORMAT: "json",
+    RAZONETE_ETCD_STATE: "existing",
+  };
+
+  test.each(Object.keys(machinesFile.services))("%s is what docker compose would run", (name) => {
+    for (const given of [own, others]) {
+      using folder = temporaryFolder();
+      const { exitCode, stderr, command, environment } = called(folder.path, RUN, [name], given);
+      expect([exitCode, stderr]).toEqual([0, ""]);
+      expect({ command, environment }).toEqual(commandOf(name, join(folder.path, "state"), given));
+    }
+  });
+
+  test("reads machine.env beside it, and runs other commands with what a service knows", () => {
+    using folder = temporaryFolder();
+    const script = join(folder.path, "run.sh");
+    copyFileSync(RUN, script);
+    const lines = Object.entries(others).map(([name, value]) => `${name}=${value}\n`);
+    writeFileSync(
+      join(folder.path, "machine.env"),
+      ["# Ours\n", "COMPOSE_PROFILES=patroni\n", ...lines].join(""),
+    );
+    const audit = called(folder.path, script, ["operator", "audit", "--json"], {});
+    expect(audit.command).toEqual(["razonete", "audit", "--json"]);
+    expect(audit.environment).toEqual(called(folder.path, RUN, ["operator"], others).environment);
+    const list = called(folder.path, script, ["postgres", "patronictl", "-c", "a file", "list"], {});
+    expect(list.command).toEqual(["patronictl", "-c", "a file", "list"]);
+    expect(list.environment["PATRONI_NAME"]).toBe("books-3");
+  });
+
+  test("says what is missing", () => {
+    using folder = temporaryFolder();
+    const none = called(folder.path, RUN, ["redis"], own);
+    expect([none.exitCode, none.stderr]).toEqual([1, "run.sh: docker-compose.yml has no service redis.\n"]);
+    const { RAZONETE_API_PASSWORD: _, ...without } = own;
+    expect(called(folder.path, RUN, ["api"], without).stderr).toContain("RAZONETE_API_PASSWORD");
+  });
 });

@@ -111,6 +111,14 @@ describe.skipIf(serversMissing !== null)("nodes of Redis on machines of one's ow
       (await viewFrom(0)).map(({ id, slots, primaryId, epoch }) => ({ id, slots, primaryId, epoch })),
     ).toEqual(before);
     await decide(1);
+    // As it is once there is a ledger.
+    await node(0).command("HSET", "razonete:{0}:head", "shards", String(SHARDS));
+    expect(await join3()).toEqual(whole);
+    expect(await run(["redis-join", ...REPLICAS])).toEqual(whole);
+    expect(await run(["redis-join", "--shards", "4", ...REPLICAS])).toEqual({
+      code: 1,
+      said: expect.stringContaining("the ledger in it has 3 shards, not 4, which cannot be changed"),
+    });
   });
 
   test("redis-join gives a node that lost its folder its place again, with all that its primary has", async () => {

@@ -52,8 +52,35 @@ describe.skipIf(serversMissing !== null)("a stack with replicas", () => {
     for (const shard of ALL) await decide(stack, shard, 1);
   });
 
+  test("has an address for each process that is called, and no folder of a server that it does not have", () => {
+    const { processes, redisUrl, url } = stack.description();
+    const addresses = new Map(processes.map(({ name, address }) => [name, address]));
+    expect(eachHost(redisUrl).map(({ host }) => host)).toEqual(
+      Array.from({ length: 9 }, (_, place) => String(addresses.get(`redis-${place + 1}`))),
+    );
+    expect(addresses.get("haproxy")).toBe(new URL(url).host);
+    expect(addresses.get("api-1")).toBe(join(data(), "run/api-1.sock"));
+    for (const name of ["nats-3", "postgres-2"]) expect(addresses.get(name)).toMatch(/^127\.0\.0\.1:\d+$/);
+    expect(addresses.get("writer-1")).toBeUndefined();
+    expect(["redis", "nats", "postgres"].filter((name) => existsSync(join(data(), name)))).toEqual([]);
+  });
+
   test("a primary that is killed is followed by a replica, and comes back as a replica of it", async () => {
+    const [killed = ""] = nodesOf(stack, 0);
     await replaced(stack, 0, () => {});
+    const [next = ""] = nodesOf(stack, 0);
+    const at = "\\(127\\.0\\.0\\.1:\\d+\\)";
+    for (const line of [
+      `^${next} ${at} is the primary of shard 0 now\\.$`,
+      `^${killed} runs again \\(${stack.pid(killed)}\\)\\.$`,
+      `^${killed} ${at} follows ${next} ${at}\\.$`,
+    ])
+      await eventually(
+        `it says ${line}`,
+        () => new RegExp(line, "m").test(stack.output()),
+        () => stack.output(),
+      );
+    expect(stack.output()).not.toContain("need you");
     for (const shard of ALL) await decide(stack, shard, 2);
   });
 
@@ -174,10 +201,11 @@ async function replaced(stack: RunningStack, shard: number, damage: (name: strin
   const pid = stack.pid(name);
   damage(name);
   process.kill(pid, "SIGKILL");
-  await eventually(`${name} is back as a replica`, async () => {
+  const isBack = async (): Promise<boolean> => {
     if (rolesOf(stack)[name] !== `replica ${shard}` || stack.pid(name) === pid) return false;
     const info = await orderNode(urlOf(stack, name), "INFO", "replication").catch(() => "");
     return infoField(info, "master_link_status") === "up";
-  });
+  };
+  await eventually(`${name} is back as a replica`, isBack, () => stack.output());
   expect(nodesOf(stack, shard)).toHaveLength(3);
 }

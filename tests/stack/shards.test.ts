@@ -137,6 +137,11 @@ async function balances({ url }: RunningStack, shard: number): Promise<unknown[]
 /** What stack.json says of Redis, but for its name and number. */
 function served({ data }: RunningStack): unknown {
   const { processes } = JSON.parse(readFileSync(join(data, "stack.json"), "utf8"));
-  const { name: _, pid: __, ...rest } = processes.find((each: { name: string }) => each.name === "redis");
+  const {
+    name: _,
+    pid: __,
+    address: ___,
+    ...rest
+  } = processes.find((each: { name: string }) => each.name === "redis");
   return rest;
 }

@@ -89,7 +89,12 @@ describe.skipIf(serversMissing !== null)("the two PostgreSQL of a stack", () => 
     rmSync(first.folder, { recursive: true, force: true });
     pair.signal(first, "SIGKILL");
     await decide(20);
+    await pair.says(/^postgres-1 is copied anew from postgres-2: its folder is missing, or half-made\.$/);
     await pair.isPrimary(second);
+    await pair.says(/^postgres-1 follows postgres-2\.$/);
+    // Once, and in words. Where the server's user is another one it is opened for it; else the server says it itself.
+    expect(pair.lines.filter((line) => line.includes("ENOENT"))).toEqual([]);
+    expect(pair.lines.filter((line) => line.includes("is missing.")).length).toBeLessThan(2);
     await isWhole();
     expect(existsSync(join(first.folder, "standby.signal"))).toBe(true);
   });

@@ -10,7 +10,7 @@ import {
   WORLD,
 } from "../../src/ledger/account.ts";
 import type { KeptEntry } from "../../src/ledger/entry.ts";
-import { type LedgerEvent, parseEvent, timeOf } from "../../src/ledger/event.ts";
+import { type LedgerEvent, parseEvent } from "../../src/ledger/event.ts";
 import { endedHold, entriesOf, holdOf, transactionOf } from "../../src/ledger/event-results.ts";
 import type {
   AccountFilter,
@@ -118,7 +118,7 @@ export class TestBooks implements BooksReader {
   }
 
   async totals() {
-    return this.#answering().totals();
+    return { ...this.#answering().totals(), lastG: [...this.lastG] };
   }
 
   /** Does to the books what keeping this batch would: for what happened in a past that Redis has forgotten. */
@@ -165,7 +165,6 @@ class KeptEvents {
   readonly #entries: KeptEntry[] = [];
   readonly #accounts = new Map<AccountId, Account>();
   readonly #texts = new Map<string, readonly string[]>();
-  #lastTime: Micros = 0;
 
   constructor() {
     for (const [index, creditLimit] of INITIAL_CREDIT_LIMITS.entries())
@@ -177,7 +176,6 @@ class KeptEvents {
     for (const [index, text] of events.entries()) {
       const event = parseEvent(text);
       const place = { shard, g, index };
-      this.#lastTime = Math.max(this.#lastTime, timeOf(event));
       this.#take(event);
       if (event.type === "hold") this.#setHold(holdOf(event, place));
       if (event.type === "capture" || event.type === "release" || event.type === "expiry") {
@@ -278,7 +276,7 @@ class KeptEvents {
         .reduce((sum, { kind, value }) => sum + (kind === "credit" ? -BigInt(value) : BigInt(value)), 0n),
     }));
     const { size } = this.#accounts;
-    return { accounts: size, transactions: this.transactions.length, units, lastTime: this.#lastTime };
+    return { accounts: size, transactions: this.transactions.length, units };
   }
 
   #entriesOf(account: AccountId): KeptEntry[] {

@@ -81,6 +81,25 @@ describeWithRedis("one shard of a Redis Cluster is away", () => {
     ]);
   });
 
+  test("the trial balance is told all the same, and names it; with all of them away it is not", async () => {
+    const isWhole = async () => (await ledger.totals()).shardsAway === undefined;
+    await eventually("all answer", isWhole);
+    freeze(1);
+    // Also before it is known.
+    expect((await ledger.totals()).shardsAway).toContain(1);
+    await eventually("it is known to be away", () => {
+      const now = ledger.readiness();
+      return now.ready && now.undecided !== undefined;
+    });
+    await eventually("it alone is named", async () => String((await ledger.totals()).shardsAway) === "1");
+    for (const shard of [0, 2]) freeze(shard);
+    expect(String(await ledger.totals().catch((error: unknown) => error))).toContain("LedgerUnavailable");
+    for (const { process } of [0, 2].flatMap((shard) => stand.cluster.nodesOf(shard)))
+      process.signal("SIGCONT");
+    await thaw(1);
+    await eventually("all answer again", isWhole);
+  });
+
   test("home: nothing stays set aside on the others once it is back, and the same id is decided once", async () => {
     freeze(HOME);
     const command = transfers("key:home");

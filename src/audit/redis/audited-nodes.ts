@@ -9,6 +9,7 @@ import type {
   SendOptions,
   ShardNode,
 } from "../../decide/nodes/redis-nodes.ts";
+import { isClusterNode, NODE_FAULT } from "../../decide/redis-settings.ts";
 import { StartError } from "../../errors.ts";
 import { CANNOT_AUDIT, REDIS, requireReachable } from "../unreachable-server.ts";
 
@@ -33,8 +34,11 @@ export class AuditedNodes {
   static async connect(url: string): Promise<AuditedNodes> {
     const nodes = openRedisNodes(url, { isPatient: true });
     const node = nodes.shard(0);
-    if (await reachNode(node, bounds.audit_connect_milliseconds_max)) return new AuditedNodes(nodes);
+    const isReached = await reachNode(node, bounds.audit_connect_milliseconds_max);
+    const isOfCluster = isReached && !nodes.isCluster && (await isClusterNode(node).catch(() => false));
+    if (isReached && !isOfCluster) return new AuditedNodes(nodes);
     nodes.close();
+    if (isOfCluster) throw new StartError(`${NODE_FAULT}.`, CANNOT_AUDIT);
     throw new Error(node.trouble);
   }
 

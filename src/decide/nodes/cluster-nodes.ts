@@ -1,4 +1,6 @@
+import { ErrorReply } from "@redis/client";
 import { bounds } from "../../bounds.ts";
+import { messageOf } from "../../errors.ts";
 import { bareAddress, urlOfNode } from "../../redis-address.ts";
 import { bareHost } from "../../tls/server-trust.ts";
 import { connectRedis, type Redis } from "../redis-client.ts";
@@ -15,6 +17,7 @@ import { ClusterShardNode } from "./cluster-shard-node.ts";
 import { withCopies } from "./confirm.ts";
 import {
   NOT_REACHED,
+  RefusedByNodes,
   type RedisNode,
   type RedisNodes,
   type RedisNodesOptions,
@@ -101,10 +104,7 @@ export class ClusterNodes implements RedisNodes {
     const views = await answersOfMost(
       [...this.#peers.values()].filter(({ client }) => client.isReady).map((peer) => peer.ask()),
     );
-    if (views.length === 0) {
-      const hasFailed = [...this.#peers.values()].some((peer) => peer.hasFailed());
-      throw new Error(hasFailed ? "no node of the Redis Cluster answers" : NOT_REACHED);
-    }
+    if (views.length === 0) throw whyNone([...this.#peers.values()]);
     const urls = new Set(views.flat().map((node) => this.#urlOf(node)));
     for (const url of urls) this.#peer(url);
     // Those that were named stay, as they may be the only ones that will be found again.
@@ -151,15 +151,15 @@ interface Peer {
   readonly client: Redis;
   /** What the node takes the cluster for. A node that has not answered yet is not asked again. */
   readonly ask: () => Promise<ClusterView>;
-  /** Whether a connection to it was ever refused or lost. */
-  readonly hasFailed: () => boolean;
+  /** Why it did not answer last: the connection was refused or lost, or the question was; null if that never was. */
+  readonly failure: () => unknown;
   readonly close: () => void;
 }
 
 function newPeer(url: string): Peer {
-  let hasFailed = false;
-  const client = connectRedis(url, () => {
-    hasFailed = true;
+  let failure: unknown = null;
+  const client = connectRedis(url, (error) => {
+    failure = error;
   });
   const { hostname } = new URL(url);
   let isClosed = false;
@@ -176,17 +176,39 @@ function newPeer(url: string): Peer {
       asking ??= client
         .sendCommand(["CLUSTER", "NODES"])
         .then((reply) => parseClusterNodes(reply, bareHost(hostname)))
+        .catch((error: unknown) => {
+          failure = error;
+          throw error;
+        })
         .finally(() => {
           asking = null;
         });
       return asking;
     },
-    hasFailed: () => hasFailed,
+    failure: () => failure,
     close: () => {
       isClosed = true;
       client.destroy();
     },
   };
+}
+
+/** What does not mend itself, unlike a node that reads its log. */
+const REFUSED = /^(WRONGPASS|NOAUTH|NOPERM) |cluster support disabled/;
+
+/** Why no node has answered: what one of them said, as that is mostly the same for all. */
+function whyNone(peers: readonly Peer[]): Error {
+  const failures = peers.flatMap(({ address, failure }) => {
+    const error = failure();
+    return error === null ? [] : [{ error, told: `${address}: ${messageOf(error)}` }];
+  });
+  const refused = failures.find(({ error }) => error instanceof ErrorReply && REFUSED.test(error.message));
+  if (refused !== undefined)
+    return new RefusedByNodes(`the Redis Cluster refuses what it is asked (${refused.told})`);
+  const [first] = failures;
+  return new Error(
+    first === undefined ? NOT_REACHED : `no node of the Redis Cluster answers (${first.told})`,
+  );
 }
 
 /** What has been answered once more than a half have, or all have, or the time is over. */

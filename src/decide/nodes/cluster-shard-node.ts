@@ -211,6 +211,8 @@ export class ClusterShardNode implements ShardNode {
   #connect(url: string): void {
     this.#drop();
     this.#target = url;
+    if (this.#trouble === NOT_REACHED)
+      this.#trouble = `it has not reached ${this.address}, the primary of shard ${this.#shard}, yet`;
     const client = connectRedis(url, () => {
       if (client !== this.#client) return;
       this.#trouble = `${this.address}, the primary of shard ${this.#shard}, cannot be reached`;

@@ -30,7 +30,7 @@ export interface ShardNode extends RedisNode {
   readonly isReady: boolean;
   /** A number that is different for each connection; `null` while there is none. What was seen over an earlier one may have been of another Redis. */
   readonly connection: number | null;
-  /** Why it is not ready, for a person. */
+  /** Why it is not ready, for who looks after it: it names nodes by their addresses. */
   readonly trouble: string;
   watch(watcher: NodeWatcher): void;
   /**
@@ -96,6 +96,9 @@ export interface RedisNodesOptions {
 
 /** Why nothing can be asked just after a start, for a person. */
 export const NOT_REACHED = "it has not reached Redis yet";
+
+/** The nodes of a cluster answer, but not what they are asked: the user or the password is wrong, or they are none. */
+export class RefusedByNodes extends Error {}
 
 /** The command got its answer, or may have; but too few replicas have confirmed it, or nobody knows whether they have. */
 export class Unconfirmed extends Error {}

@@ -165,7 +165,17 @@ const ledger = z.object({
       ),
     }),
   ),
-  books: z.object({ lag_ms: amount.meta(told("How far the books are behind.")) }),
+  books: z.object({
+    lag_ms: amount.meta(told("How far the books are behind.")),
+    shards_away: z
+      .array(integer.min(0))
+      .optional()
+      .meta(
+        told(
+          "Only where shards of a cluster do not answer: their numbers. What they have decided last may be missing, and does not count in `lag_ms`.",
+        ),
+      ),
+  }),
 });
 
 const key = z.object({

@@ -117,12 +117,12 @@ async function balanceAt(
 export async function getTotals({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
   const query = parseNoQuery(request);
   if (!query.ok) return toResponse(query.problem);
-  const { accounts, transactions, units, lagMilliseconds } = await ledger.totals();
+  const { accounts, transactions, units, lagMilliseconds, shardsAway } = await ledger.totals();
   const totals = {
     accounts,
     transactions,
     units: units.map(unitJson),
-    books: { lag_ms: lagMilliseconds },
+    books: { lag_ms: lagMilliseconds, shards_away: shardsAway },
   };
   return okJson(JSON.stringify(totals));
 }

@@ -1,6 +1,6 @@
-import { z } from "zod";
 import type { RedisNodes } from "../../decide/nodes/redis-nodes.ts";
 import { headKey } from "../../decide/redis-client.ts";
+import { isClusterNode, NODE_FAULT } from "../../decide/redis-settings.ts";
 import { StartError } from "../../errors.ts";
 import type { AccountState } from "../../ledger/account.ts";
 import { shardOf } from "../../ledger/account-id.ts";
@@ -22,16 +22,11 @@ export async function waitForRedis(nodes: RedisNodes): Promise<void> {
   let isNodeOfCluster = false;
   await waitForServer(REDIS, async () => {
     if (nodes.isCluster && !node.isReady) throw new Error(node.trouble);
-    const info: unknown = nodes.isCluster ? "" : await node.sendCommand(["INFO", "cluster"]);
-    isNodeOfCluster = /^cluster_enabled:1/m.test(z.string().parse(info));
+    isNodeOfCluster = !nodes.isCluster && (await isClusterNode(node));
     // While it reads its log, it tells of itself and nothing else.
     if (!isNodeOfCluster) await node.sendCommand(["TTL", headKey(0)]);
   });
-  if (!isNodeOfCluster) return;
-  throw new StartError(
-    "REDIS_URL names one node of a Redis Cluster, which has no key of the others: write " +
-      "redis-cluster:// and its nodes with commas between them, as in redis-cluster://a:6379,b:6379,c:6379.",
-  );
+  if (isNodeOfCluster) throw new StartError(`${NODE_FAULT}.`);
 }
 
 /**

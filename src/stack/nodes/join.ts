@@ -20,6 +20,7 @@ export interface JoinOptions {
 const PAUSE_MILLISECONDS = 100;
 /** A slot's range is two words; a command with all of 64 shards' would still be small. */
 const RANGES_IN_COMMAND_MAX = 500;
+const NO_ANSWER = "does not answer.";
 
 /**
  * Makes one Redis Cluster of its nodes: they get to know each other, the shards' slots are given to the primaries, and each
@@ -41,6 +42,11 @@ export async function joinNodes(
     if (missing === null || performance.now() > deadline || stop?.aborted === true) return missing;
     await Bun.sleep(PAUSE_MILLISECONDS);
   }
+}
+
+/** Whether all that is missing is an answer of some nodes. */
+export function isAwayAlone(missing: string | null): boolean {
+  return missing?.endsWith(NO_ANSWER) === true;
 }
 
 /**
@@ -255,7 +261,7 @@ function latestLines(nodes: readonly LookedNode[]): NodeLine[] {
 
 /** What a cluster that knows itself, and has all slots, still lacks. */
 async function missingIn({ nodes, away }: ClusterLook, { replicas }: JoinOptions): Promise<string | null> {
-  if (away.length > 0) return `${away.join(", ")} does not answer.`;
+  if (away.length > 0) return `${away.join(", ")} ${NO_ANSWER}`;
   const views = nodes.map(({ view }) => view);
   for (const { url, name, me } of nodes) {
     const [cluster, info] = await askNode(url, ["CLUSTER", "INFO"], ["INFO", "replication", "persistence"]);

@@ -50,10 +50,26 @@ export function formOf(
     requireSame(begun, flags);
     return begun;
   }
-  const form = wantedForm(flags, shards);
+  const form = newForm(flags, shards);
   if (form !== null && existsSync(folder.postgres))
     throw new StartError(
       `this ledger was begun with one Redis, which cannot become several: leave out --replicas and --redis-nodes, ${OTHERWISE}`,
+    );
+  return form;
+}
+
+/**
+ * As {@link wantedForm} of a stack that is begun now.
+ *
+ * @throws StartError if there would be too many servers, or some of them would have nothing to do
+ */
+export function newForm(flags: FormFlags, otherShards: number): RedisForm | null {
+  const form = wantedForm(flags, otherShards);
+  // With replicas a primary that has no shard votes on who takes over.
+  if (form !== null && form.replicas === 0 && form.primaries > form.shards)
+    throw new StartError(
+      `of ${form.primaries} Redis nodes some would have nothing to decide, with ${form.shards === 1 ? "1 shard" : `${form.shards} shards`}: ` +
+        `give --shards ${form.primaries} or more, or less with --redis-nodes. Neither can be changed later.`,
     );
   return form;
 }

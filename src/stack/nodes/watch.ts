@@ -2,7 +2,8 @@ import { messageOf, StartError } from "../../errors.ts";
 import type { Report } from "../../log/report.ts";
 import type { Serves } from "../process-plan.ts";
 import { viewOf } from "./ask-node.ts";
-import { joinStep, type JoinOptions } from "./join.ts";
+import { isAwayAlone, joinStep, type JoinOptions } from "./join.ts";
+import { NodeNews } from "./node-news.ts";
 import type { NodeLine } from "../../decide/nodes/node-lines.ts";
 import { shardsIn } from "./slots.ts";
 import { nextPrimary } from "./spread.ts";
@@ -17,6 +18,7 @@ const LOOK_MILLISECONDS = 1_000;
 /**
  * Looks after the nodes of a running Redis Cluster once a second: which of them is the primary of which shards by now, and
  * whether one is to be joined again, as one that came back without its folder, or a machine has more primaries than another.
+ * What becomes of them it says (node-news.ts).
  */
 export class RedisWatch {
   readonly #options: JoinOptions;
@@ -26,6 +28,7 @@ export class RedisWatch {
   #serves: ReadonlyMap<string, Serves> = new Map();
   #turn = 0;
   readonly #missing = new ToldOnce(TOLD_AFTER_MILLISECONDS);
+  readonly #news: NodeNews;
   #crowdedSince: number | null = null;
   #timer: Timer | null = null;
   #looking: Promise<void> | null = null;
@@ -38,6 +41,7 @@ export class RedisWatch {
   constructor(options: JoinOptions, say: Report, onChange: () => void, maySwitch: () => boolean) {
     this.#maySwitch = maySwitch;
     this.#options = options;
+    this.#news = new NodeNews(options.shards);
     this.#say = say;
     this.#onChange = onChange;
   }
@@ -68,12 +72,15 @@ export class RedisWatch {
       this.#serves = serves;
       this.#onChange();
     }
+    for (const { line, about } of this.#news.look(view, performance.now())) this.#say(line, about);
     const isWhole = this.#isWhole(view);
     const isCrowded = this.#isCrowdedForLong(isWhole && this.#maySwitch() ? view : []);
     if (isWhole) this.#note(null);
     if (isWhole && !isCrowded) return;
     try {
-      this.#note(await joinStep({ ...this.#options, spreads: isCrowded }));
+      const missing = await joinStep({ ...this.#options, spreads: isCrowded });
+      // Of those that do not answer it is said already what that means.
+      if (!isAwayAlone(missing)) this.#note(missing);
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
       this.#note(messageOf(error));

@@ -1,3 +1,4 @@
+import { messageOf } from "../../errors.ts";
 import { connectPostgres, type Sql } from "../../keep/postgres-client.ts";
 import { withTimeout } from "../../keep/query-timeout.ts";
 import { applicationOf, type PostgresNode } from "./pair-plan.ts";
@@ -48,13 +49,16 @@ export async function checkpoint(node: PostgresNode): Promise<void> {
 }
 
 async function withNode<T>(
-  { url }: PostgresNode,
+  { name, url }: PostgresNode,
   use: (sql: Sql) => PromiseLike<T>,
   milliseconds = ANSWER_MILLISECONDS_MAX,
 ): Promise<T> {
   const sql = connectPostgres({ url, name: "razonete stack", connections_max: 1 });
   try {
     return await withTimeout(use(sql), () => {}, milliseconds);
+  } catch (error) {
+    // The driver's own words do not say of whom they are.
+    throw new Error(`${name} does not do what it is told (${messageOf(error)})`, { cause: error });
   } finally {
     await sql.end({ timeout: 0 });
   }

@@ -51,7 +51,11 @@ export class PostgresPair {
   /** When the standby was last seen to follow, or was started. */
   #followedAt = performance.now();
   #isFollowed = false;
+  /** At any time since the start. */
+  #wasFollowed = false;
   #hasToldAlone = false;
+  /** What was said lets a person wait for it. */
+  #tellsFollowed = false;
   #copyAfter = 0;
   readonly #closing = new AbortController();
   #looking: Promise<void> | null = null;
@@ -119,7 +123,7 @@ export class PostgresPair {
       try {
         await this.#look();
       } catch (error) {
-        if (!this.#isClosed) this.#say(`PostgreSQL's servers: ${messageOf(error)}`);
+        if (!this.#isClosed) this.#say(`PostgreSQL's servers: ${messageOf(error)}; it is tried again.`);
         await this.#pause(COPY_PAUSE_MILLISECONDS);
       }
       const pace = this.#isFollowed ? stackBounds.postgres_look_milliseconds : UNFOLLOWED_LOOK_MILLISECONDS;
@@ -166,6 +170,7 @@ export class PostgresPair {
     [this.#primary, this.#standby] = [next, former];
     this.#silentSince = null;
     this.#isFollowed = false;
+    this.#tellsFollowed = true;
     await this.#promote();
   }
 
@@ -184,6 +189,7 @@ export class PostgresPair {
     if (isFollowed) {
       if (!this.#isFollowed) this.#tellFollowed();
       this.#isFollowed = true;
+      this.#wasFollowed = true;
       this.#followedAt = now;
       return;
     }
@@ -200,8 +206,8 @@ export class PostgresPair {
   }
 
   #tellFollowed(): void {
-    if (!this.#hasToldAlone) return;
-    this.#hasToldAlone = false;
+    if (!this.#hasToldAlone && !this.#tellsFollowed) return;
+    this.#hasToldAlone = this.#tellsFollowed = false;
     this.#say(`${this.#standby.node.name} follows ${this.#primary.node.name}.`, {
       process: this.#standby.node.name,
     });
@@ -227,13 +233,25 @@ export class PostgresPair {
     await endAll(node);
     const { tools } = this.#plan;
     const { signal } = this.#closing;
-    if (copied || !mayBeWoundBack(node) || !(await this.#hasWoundBack())) {
+    const isWhole = mayBeWoundBack(node);
+    if (copied || !isWhole || !(await this.#hasWoundBack())) {
       if (this.#isClosed) return;
+      this.#tellCopied(
+        copied ? "it does not follow" : isWhole ? null : "its folder is missing, or half-made",
+      );
       await copyAnew(node, primary, tools, signal);
     }
     if (this.#isClosed) return;
     process.start();
     this.#followedAt = performance.now();
+  }
+
+  /** At a first start nothing is wrong: there was no standby yet. */
+  #tellCopied(why: string | null): void {
+    if (why === null || !this.#wasFollowed) return;
+    this.#tellsFollowed = true;
+    const { name } = this.#standby.node;
+    this.#say(`${name} is copied anew from ${this.#primary.node.name}: ${why}.`, { process: name });
   }
 
   async #hasWoundBack(): Promise<boolean> {

@@ -67,6 +67,55 @@ describeWithRedis("a shard that the cluster cannot bring back by itself", () => 
     expect(alarms).toHaveLength(1);
   });
 
+  test("a ledger that is given one of its nodes says what to write", async () => {
+    const [one] = stand.cluster.nodesOf(1);
+    // It has no key of shard 0.
+    const ledger = stand.newLedger({ redisUrl: one?.url ?? "", minReplicas: 0 });
+    const state = () => ledger.readiness();
+    await eventually(
+      "it says so",
+      () => JSON.stringify(state()).includes("names one node of a Redis"),
+      state,
+    );
+    expect(state()).toMatchObject({ ready: false, reason: expect.not.stringContaining("MOVED") });
+  });
+
+  test("no replica is named before all have told what they have, as after all were stopped", async () => {
+    const { nodes, cluster } = stand;
+    const ledger = await stand.ledger();
+    await settle(ledger, credit(accountOn(2, SHARDS), 7));
+    await ledger.close();
+    const [primary, ...replicas] = cluster.nodesOf(2);
+    if (primary === undefined) throw new Error("too few nodes");
+    await cluster.followed();
+    await Promise.all(cluster.nodes.map(({ process }) => process.kill()));
+    await Promise.all(replicas.map(({ process }) => process.start()));
+    let advice: string | null = null;
+    const says = async (text: string): Promise<void> => {
+      await eventually(
+        `the advice is: ${text}`,
+        async () => {
+          advice = await adviseOnShard(nodes, 2).catch(String);
+          return advice?.includes(text) ?? false;
+        },
+        () => advice,
+      );
+    };
+    // Both are there, and most of the primaries are not.
+    for (const replica of replicas) await says(`${addressOf(replica)}: CLUSTERDOWN`);
+    expect(advice).toStartWith(
+      `Start its primary, ${addressOf(primary)}, with the data that it had. If it is starting, `,
+    );
+    expect(advice).not.toContain("CLUSTER FAILOVER");
+    // Where those are gone for good.
+    const [, command] = / -p (\d+ CONFIG SET .*)\.$/.exec(String(advice)) ?? [];
+    expect(command).toBe(`${replicas[0]?.process.port} CONFIG SET cluster-allow-reads-when-down yes`);
+    for (const replica of replicas)
+      await replica.command("CONFIG", "SET", "cluster-allow-reads-when-down", "yes");
+    await says("(batch 1), and becomes the primary by redis-cli");
+    expect(String(advice)).toContain("CLUSTER FAILOVER TAKEOVER");
+  });
+
   test("what to do is told by what is there: nothing, a primary alone, no majority", async () => {
     const { nodes, cluster } = stand;
     expect(await adviseOnShard(nodes, 2)).toBeNull();

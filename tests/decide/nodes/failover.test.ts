@@ -167,6 +167,18 @@ describeWithRedis("a ledger on a Redis Cluster", () => {
       expect(await submitted(ledger, credit(accountOn(shard, SHARDS)))).toMatchObject({ type: "accepted" });
   });
 
+  test("books that cannot be asked at the start: whoever looks after it is told why, and clients are not", async () => {
+    stand.books.away = true;
+    const ledger = stand.newLedger();
+    const reason = "the books in PostgreSQL cannot be asked";
+    const state = () => ledger.readiness();
+    await eventually("it says why", () => JSON.stringify(state()).includes(reason), state);
+    expect(state()).toEqual({ ready: false, reason: `${reason} (the books are away)` });
+    expect(await submitted(ledger, credit("1"))).toMatchObject({ outcome: "none", message: reason });
+    stand.books.away = false;
+    await stand.decides(ledger);
+  });
+
   test("a replica with settings that the promise does not stand on: its shard does not decide, until that is mended", async () => {
     const ledger = await stand.ledger();
     const [, replica] = stand.cluster.nodesOf(2);
@@ -185,7 +197,11 @@ describeWithRedis("a ledger on a Redis Cluster", () => {
         },
       ],
     });
-    expect(await submitted(ledger, credit(accountOn(2, SHARDS)))).toMatchObject({ outcome: "none" });
+    // Clients are told no addresses.
+    expect(await submitted(ledger, credit(accountOn(2, SHARDS)))).toMatchObject({
+      outcome: "none",
+      message: "shard 2 does not decide now",
+    });
     expect(await submitted(ledger, credit(accountOn(1, SHARDS)))).toMatchObject({ type: "accepted" });
     await replica?.command("CONFIG", "SET", "appendfsync", "always");
     await stand.decides(ledger);

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { AuditedNodes } from "../../../src/audit/redis/audited-nodes.ts";
 import { openRedisNodes } from "../../../src/decide/nodes/open-nodes.ts";
-import { type RedisNodes, type ShardNode, Unconfirmed } from "../../../src/decide/nodes/redis-nodes.ts";
+import {
+  NOT_REACHED,
+  RefusedByNodes,
+  type RedisNodes,
+  type ShardNode,
+  Unconfirmed,
+} from "../../../src/decide/nodes/redis-nodes.ts";
 import { eventually } from "../../support/eventually.ts";
 import { failOnLeaks } from "../../support/leaks.ts";
 import { describeWithRedis } from "../../support/redis-under-test.ts";
@@ -113,6 +120,47 @@ describeWithRedis("a Redis Cluster", () => {
       frozen?.process.signal("SIGCONT");
     }
     await cluster.followed();
+  });
+
+  test("a wrong password is told as one, and a node as the primary of its shard that was not reached", async () => {
+    const [first] = cluster.nodes;
+    const address = new URL(first?.url ?? "").host;
+    const wrong = openRedisNodes(`redis-cluster://api:wrong@${address}`);
+    try {
+      const node = wrong.shard(0);
+      await eventually("it is refused", () => node.trouble !== NOT_REACHED);
+      expect(node.trouble).toStartWith(
+        `the Redis Cluster refuses what it is asked (${address}: WRONGPASS invalid username-password pair`,
+      );
+      expect(await rejection(wrong.copies(0))).toBeInstanceOf(RefusedByNodes);
+    } finally {
+      wrong.close();
+    }
+    const frozen = await cluster.primaryOf(2);
+    const others = openRedisNodes(cluster.url, { isPatient: true });
+    try {
+      await ready(others, 0);
+      for (const { process } of cluster.nodesOf(2)) process.signal("SIGSTOP");
+      const node = others.shard(2);
+      const told = `it has not reached ${new URL(frozen.url).host}, the primary of shard 2, yet`;
+      await eventually(
+        "it is sought",
+        () => node.trouble === told,
+        () => node.trouble,
+      );
+    } finally {
+      others.close();
+      for (const { process } of cluster.nodesOf(2)) process.signal("SIGCONT");
+    }
+    await ready(nodes, 2);
+    await cluster.followed();
+  });
+
+  test("an audit that is given one node of it says what to write", async () => {
+    const [one] = cluster.nodes;
+    expect(String(await rejection(AuditedNodes.connect(one?.url ?? "")))).toContain(
+      "REDIS_URL names one node of a Redis Cluster",
+    );
   });
 
   test("a planned switch is followed", async () => {

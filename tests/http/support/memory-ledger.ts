@@ -36,6 +36,7 @@ import { type Decided, MemoryDecider, type MemoryState } from "./memory-decider.
 export class MemoryLedger implements Ledger {
   /** What it says of itself; a test may change it. */
   state: Readiness = { ready: true };
+  shardsAway: readonly number[] = [];
   #state: MemoryState = {
     accounts: new Map(),
     holds: new Map(),
@@ -224,6 +225,7 @@ export class MemoryLedger implements Ledger {
         transactions: this.#state.transactions.size,
         units: [...sums].map(([unit, balances]) => ({ unit, balances, world: -balances, inTransit: 0n })),
         lagMilliseconds: 0,
+        ...(this.shardsAway.length === 0 ? {} : { shardsAway: this.shardsAway }),
       };
     });
   }

@@ -72,8 +72,7 @@ export interface Machine {
 }
 
 /**
- * Three machines on loopback addresses of their own, each with a folder for its volumes. What no container of them has is
- * stood in for: the entry points of the images.
+ * Three machines on loopback addresses of their own, each with a folder for its volumes, without Docker.
  *
  * @param settings over those of example.env
  */
@@ -83,7 +82,6 @@ export function threeMachines(folder: string, settings: Settings): readonly Mach
   const script = (name: string, line: string): void =>
     writeFileSync(join(bin, name), `#!/bin/sh\nexec ${line}\n`, { mode: 0o755 });
   script("razonete", `${process.execPath} ${join(ROOT, "src/cli/main.ts")} "$@"`);
-  script("docker-entrypoint.sh", '"$@"');
   const network = `127.${1 + Math.floor(Math.random() * 250)}.${Math.floor(Math.random() * 250)}`;
   const addresses = [1, 2, 3].map((number) => `${network}.${number}`);
   const places = addresses.map((address, index) => [`RAZONETE_MACHINE_${index + 1}`, address]);
@@ -145,8 +143,8 @@ function newMachine(folder: string, bin: string, settings: Settings): Machine {
   };
 }
 
-/** With the paths of this machine in place of those in the container. */
-function commandOf(
+/** What a service runs, and with what: with the paths of this machine in place of those in the container. */
+export function commandOf(
   name: string,
   folder: string,
   settings: Settings,

@@ -26,11 +26,18 @@ export function useUnits(
     const load = async (id: string | null): Promise<void> => {
       if (id === null) return;
       known.set(id, null);
-      const answer = await read<Account>(pathOf(["v1", "accounts", id]));
+      // Of the books, as the transactions are: its shard may be away.
+      const answer = await read<Pick<Account, "unit">>(
+        pathOf(["v1", "accounts", id, "balance"], { at: LONG_AGO }),
+      );
       if (answer.ok) known.set(id, answer.value.unit);
       else known.delete(id);
     };
-    beside(Promise.all([...missing].slice(0, AT_ONCE_MAX).map(load)).then(() => draw({})));
+    const loadAll = async (): Promise<void> => {
+      for (const left = [...missing]; left.length > 0; draw({}))
+        await Promise.all(left.splice(0, AT_ONCE_MAX).map(load));
+    };
+    beside(loadAll());
   }, [transactions]);
   return new Map(
     transactions.flatMap((transaction) => {
@@ -41,6 +48,8 @@ export function useUnits(
 }
 
 const AT_ONCE_MAX = 20;
+/** Any time of the past: the unit is the same. */
+const LONG_AGO = "2020-01-01T00:00:00Z";
 
 /** One of its accounts: all have the same unit, and the outside has none. */
 function accountIn({ postings }: Pick<Transaction, "postings">): string | null {
