@@ -6,6 +6,7 @@ import type { Checker, RoundCounts, RoundVerdict, Violation } from "./check/chec
 import type { Fault, FaultRecord } from "./plan/fault.ts";
 import type { Attempt } from "./clients/history.ts";
 import { exchangeKey } from "./access.ts";
+import { tookTwoCopies } from "./nodes/copies-taken.ts";
 import type { ClientKeys } from "./clients/client-keys.ts";
 import type { ClientLoad } from "./clients/client-load.ts";
 import type { TortureProgress, TortureOptions } from "./options.ts";
@@ -256,42 +257,6 @@ const RESTORED_WITHOUT_NEED: Violation = {
     "Redis had to be restored, although nothing was done to its data that it does not promise to survive",
   attempts: [],
 };
-
-/** So long after its return a copy may still lack what others have. */
-const COPY_BACK_MILLISECONDS = 10_000;
-
-/** Whether two nodes of Redis were harmed at once, or one before another was back as it was. */
-function tookTwoCopies(records: readonly FaultRecord[]): boolean {
-  const harmed = records
-    .filter(({ skipped }) => skipped === null)
-    .map((record) => ({ ...record, nodes: redisNodes(record) }));
-  return harmed.some(
-    (one) =>
-      hasTwoCopies(one) ||
-      harmed.some(
-        (other) =>
-          other !== one &&
-          one.nodes.length > 0 &&
-          other.nodes.length > 0 &&
-          one.beganAt < other.undoneAt + COPY_BACK_MILLISECONDS &&
-          other.beganAt < one.undoneAt + COPY_BACK_MILLISECONDS,
-      ),
-  );
-}
-
-function redisNodes({ fault: { action }, hit }: FaultRecord): readonly string[] {
-  const names = hit?.processes ?? ("processes" in action ? action.processes : []);
-  return names.filter((name) => name.startsWith("redis-"));
-}
-
-/** A machine has one copy of each shard; of two that are apart, one has what is answered. */
-function hasTwoCopies({
-  fault: { action },
-  nodes,
-}: FaultRecord & { readonly nodes: readonly string[] }): boolean {
-  const isOneOfEach = action.type === "apart" || ("of" in action && action.of.role === "machine");
-  return nodes.length > 1 && !isOneOfEach;
-}
 
 function damagesRedisData({ fault: { action }, skipped }: FaultRecord): boolean {
   return skipped === null && ["redis-cut", "redis-zeroed", "redis-emptied"].includes(action.type);

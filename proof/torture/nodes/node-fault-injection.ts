@@ -39,8 +39,11 @@ export async function injectNodeFault(
   // With a copy missing already, this one may be the last that has something.
   if (action.type === "folder-lost" && !(await isWholeInTime(context)))
     return "copies were missing already, so that what is lost with another one is not promised";
-  const hit = await roles.holderOf(action.of);
-  hits(hit);
+  const [hit, wereCopiesMissing] = await Promise.all([
+    roles.holderOf(action.of),
+    context.supervision.areCopiesMissing(),
+  ]);
+  hits({ ...hit, wereCopiesMissing });
   const processes = named(hit.processes);
   switch (action.type) {
     case "kill-role":

@@ -58,6 +58,11 @@ export class NodeSupervision {
     this.#watch.start();
   }
 
+  /** Whether any node of Redis is away, or does not have yet what its primary has. */
+  async areCopiesMissing(): Promise<boolean> {
+    return (await joinStep(this.#nodes.redis.join).catch(messageOf)) !== null;
+  }
+
   /** What copies are missing or behind: while there are any, the next fault may be one too many. */
   async missing(): Promise<string[]> {
     const redis = await joinStep(this.#nodes.redis.join).catch(messageOf);

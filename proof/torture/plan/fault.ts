@@ -74,6 +74,8 @@ export type FaultAction =
 export interface Hit {
   readonly processes: readonly ProcessName[];
   readonly shards: readonly number[] | null;
+  /** Whether copies of Redis were missing or behind already when it began: then this one may be the last. */
+  readonly wereCopiesMissing?: boolean;
 }
 
 /** What happened with a fault. */
