@@ -10,11 +10,13 @@ interface Options {
   readonly type?: "kill-role" | "stop-role" | "apart";
   readonly skipped?: string;
   readonly wereCopiesMissing?: boolean;
+  readonly hasMostPrimaries?: boolean;
 }
 
 function fault(processes: readonly ProcessName[], options: Options = {}): FaultRecord {
   const { from = 0, to = 1_000, role = "redis-primary", type = "stop-role", skipped = null } = options;
-  const hit: Hit = { processes, shards: [0], wereCopiesMissing: options.wereCopiesMissing ?? false };
+  const { wereCopiesMissing = false, hasMostPrimaries = false } = options;
+  const hit: Hit = { processes, shards: [0], wereCopiesMissing, hasMostPrimaries };
   const of = { role, shard: 0 };
   const action = type === "kill-role" ? { type, of, againAfterMilliseconds: null } : { type, of };
   return {
@@ -42,6 +44,16 @@ describe("whether two copies were taken", () => {
     ["two at once", [fault(["redis-1", "redis-4"], { role: "redis-primary-and-replica" })], true],
     ["a machine, which has one of each shard", [fault(["redis-1", "redis-5"], { role: "machine" })], false],
     ["two that are apart", [fault(["redis-1", "redis-4"], { role: "redis-replica", type: "apart" })], false],
+    [
+      "a machine that is frozen with most of the primaries",
+      [fault(["redis-1", "redis-5"], { role: "machine", hasMostPrimaries: true })],
+      false,
+    ],
+    [
+      "a machine that is cut off with most of the primaries",
+      [fault(["redis-1", "redis-5"], { role: "machine", type: "apart", hasMostPrimaries: true })],
+      true,
+    ],
     ["one beside what is no copy of Redis", [one, fault(["nats-1"], { from: 500 })], false],
     ["one that was not taken", [one, fault(["redis-4"], { from: 500, skipped: "why" })], false],
     ["no copy while one is missing", [fault(["nats-1"], { wereCopiesMissing: true })], false],

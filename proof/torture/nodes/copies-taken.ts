@@ -10,6 +10,7 @@ export function tookTwoCopies(records: readonly FaultRecord[]): boolean {
     (one) =>
       hasTwoCopies(one) ||
       one.hit?.wereCopiesMissing === true ||
+      (one.fault.action.type === "apart" && one.hit?.hasMostPrimaries === true) ||
       harmed.some((other) => other !== one && one.beganAt < other.undoneAt && other.beganAt < one.undoneAt),
   );
 }

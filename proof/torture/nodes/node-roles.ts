@@ -62,8 +62,13 @@ export class NodeRoles {
     const machine = join.places[this.#placeOf(primary)]?.machine;
     const all = view.filter((node) => join.places[this.#placeOf(node)]?.machine === machine);
     const number = Number(machine?.replace("machine ", ""));
-    const shards = all.flatMap(({ isPrimary, slots }) => (isPrimary ? shardsIn(slots, join.shards) : []));
-    return { processes: [...all.map((node) => this.#nameOf(node)), `nats-${number}`], shards };
+    const owners = (nodes: readonly NodeLine[]) =>
+      nodes.filter(({ isPrimary, slots }) => isPrimary && slots.length > 0);
+    return {
+      processes: [...all.map((node) => this.#nameOf(node)), `nats-${number}`],
+      shards: owners(all).flatMap(({ slots }) => shardsIn(slots, join.shards)),
+      hasMostPrimaries: owners(all).length * 2 > owners(view).length,
+    };
   }
 
   /** Of the first node that knows of a primary of each shard, or else of any that answers. */

@@ -76,6 +76,8 @@ export interface Hit {
   readonly shards: readonly number[] | null;
   /** Whether copies of Redis were missing or behind already when it began: then this one may be the last. */
   readonly wereCopiesMissing?: boolean;
+  /** Whether most of the primaries are among them: cut off, they replace the others without what those answer meanwhile. */
+  readonly hasMostPrimaries?: boolean;
 }
 
 /** What happened with a fault. */
