@@ -9,8 +9,17 @@ Runs what deploy/rinha/docker-compose.yml describes as processes of this machine
 with the CPU quota and the memory limit that the file gives it, on an empty folder; then the contest's load test; then
 reports on both. The limits need root; without root it says so and runs without limits.
 
+The submission is one file with one Redis, so shards are all on that one. Replicas do not fit into 1.5 CPU and 550 MB: for
+these, npm run stack -- --shards 3 --replicas 2, and npm run rinha against it.
+
 Exit code: 0 if nothing failed and everything was ready in time, 1 if not, 2 if it could not run.
 Ctrl-C ends it with what was measured so far; a second one ends everything at once.`;
+
+/**
+ * The contest has five accounts, and the writer a connection for each shard, of the 20 that the submission's PostgreSQL
+ * takes.
+ */
+const SHARDS_MAX = 8;
 
 type Flags = Omit<runContestModule.ContestOptions, "environment" | "say">;
 
@@ -21,6 +30,12 @@ export function contestCommand(): Command {
       .option("--scale <factor>", "length of the load, as a multiple of four minutes", scale, 1)
       .option("--rate <factor>", "requests a second, as a multiple of the contest's", rate, 1)
       .option("--seed <number>", "repeat the requests of the run with this seed (default: a new one)", seed)
+      .option(
+        "--shards <number>",
+        `into how many parts the accounts are split, 1 to ${SHARDS_MAX}`,
+        integer(1, SHARDS_MAX),
+        1,
+      )
       .option("--source", "run the ledger from its source, not from the executable of npm run build", false)
       .option("--port <number>", "where HAProxy listens, 0 for a free one", integer(0, 65_535), 9999)
       .option("--data <folder>", "data and logs of the system; emptied first", "data/contest")

@@ -111,7 +111,8 @@ function row(
 }
 
 /** What the figures mean, one sentence each. */
-function notes({ program, unlimited, readySeconds, services, disk, deaths }: ContestResult): string[] {
+function notes(result: ContestResult): string[] {
+  const { program, shards, unlimited, readySeconds, services, disk, deaths } = result;
   const from = program === "executable" ? "the executable" : "the source";
   const throttled = services.filter(({ figures }) => (figures?.throttledPeriods ?? 0) > 0);
   const { ready_seconds: bound } = SUBMISSION_BOUNDS;
@@ -119,6 +120,7 @@ function notes({ program, unlimited, readySeconds, services, disk, deaths }: Con
     unlimited === null
       ? `The ledger's own processes ran from ${from}, each process in a control group with its limits.`
       : `Without limits, which cannot be set here: ${unlimited}. What each process took was not counted.`,
+    ...(shards === 1 ? [] : [`The accounts were split into ${shards} shards, all on the one Redis.`]),
     `Ready ${readySeconds.toFixed(1)} s after the start with an empty folder ` +
       (readySeconds <= bound
         ? `(the contest waits ${bound} s).`

@@ -11,6 +11,8 @@ export interface ContestResult {
   readonly command: string;
   /** What the ledger's own processes ran from. */
   readonly program: "executable" | "source";
+  /** Into how many parts the accounts were split, all on one Redis. */
+  readonly shards: number;
   /** Why no limits were set, for a person; null if they were. */
   readonly unlimited: string | null;
   /** From an empty data folder to the first answer through the balancer, including the creation of the database. */
@@ -55,6 +57,7 @@ export interface UsageResult {
 export interface ContestMeasurement {
   readonly submission: Submission;
   readonly program: ContestResult["program"];
+  readonly shards: number;
   readonly unlimited: string | null;
   readonly readySeconds: number;
   readonly readyMilliseconds: ReadonlyMap<string, number>;
@@ -78,6 +81,7 @@ export function contestResult(measured: ContestMeasurement): ContestResult {
     format: "razonete-contest-1",
     command: load.command,
     program: measured.program,
+    shards: measured.shards,
     unlimited: measured.unlimited,
     readySeconds: measured.readySeconds,
     requests,

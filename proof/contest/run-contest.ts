@@ -45,6 +45,8 @@ export interface ContestOptions extends LoadShape {
   readonly data: string;
   /** Port of HAProxy on 127.0.0.1; 0 takes a free one. */
   readonly port: number;
+  /** Into how many parts the accounts are split, all on the submission's one Redis. */
+  readonly shards: number;
   /** Runs the ledger's own processes from the source, not from the executable. */
   readonly source: boolean;
   /** The environment that every process inherits, including PATH. */
@@ -148,6 +150,7 @@ class ContestRun {
       return {
         submission: this.#submission,
         program: this.#options.source ? "source" : "executable",
+        shards: this.#options.shards,
         unlimited: this.#unlimited,
         readySeconds,
         readyMilliseconds,
@@ -170,7 +173,7 @@ class ContestRun {
   }
 
   async #prepare(): Promise<StackPlan> {
-    const { environment: given, say, port } = this.#options;
+    const { environment: given, say, port, shards } = this.#options;
     const folder = this.#folder;
     const programs = ensurePrograms(PROGRAM_NAMES, { path: given["PATH"] ?? "", say });
     const user = choosePostgresUser();
@@ -202,17 +205,20 @@ class ContestRun {
       redisMegabytes: null,
       ports: await freePorts(PORTS_BESIDE_APIS + apis),
       environment,
-      ownEnvironment: {},
+      // For the writer, which does the work of init.
+      ownEnvironment: { SHARDS: String(shards) },
     });
-    return withSubmissionSettings(plan, this.#submission, commandPrefix);
+    return withSubmissionSettings(plan, this.#submission, commandPrefix, shards);
   }
 
   async #load(plan: StackPlan, stop: AbortSignal): Promise<RunResult> {
-    const { scale, rate, seed, source, say } = this.#options;
+    const { scale, rate, seed, shards, source, say } = this.#options;
     const shape = { scale, rate, ...(seed === undefined ? {} : { seed }) };
     const load = await runShowingProgress(await findTarget(plan.url), shape, say, stop);
     const command =
-      `npm run contest -- --scale ${scale} --rate ${rate} --seed ${load.seed}` + (source ? " --source" : "");
+      `npm run contest -- --scale ${scale} --rate ${rate} --seed ${load.seed}` +
+      (shards === 1 ? "" : ` --shards ${shards}`) +
+      (source ? " --source" : "");
     return { ...load, command };
   }
 

@@ -22,11 +22,13 @@ export function ownCommands(submission: Submission, program: readonly string[]):
  * The processes of a stack with the settings of the submission.
  *
  * @param commandPrefix put in front of a process's command to start it in its control group
+ * @param shards how many the books are begun with
  */
 export function withSubmissionSettings(
   plan: StackPlan,
   submission: Submission,
   commandPrefix: (name: string) => readonly string[],
+  shards: number,
 ): StackPlan {
   const process = (planned: ProcessPlan): ProcessPlan => {
     const service = serviceNamed(submission, planned.name);
@@ -52,20 +54,25 @@ export function withSubmissionSettings(
     apis: plan.apis.map(ownProcess),
     redis: plan.redis.map(process),
     nats: plan.nats.map(process),
-    writers: plan.writers.map((writer) => ({ ...ownProcess(writer), probe: writerProbe(plan.databaseUrl) })),
+    writers: plan.writers.map((writer) => ({
+      ...ownProcess(writer),
+      probe: writerProbe(plan.databaseUrl, shards),
+    })),
     postgres: plan.postgres.map(process),
   };
 }
 
-/** A writer is ready when the books exist and it holds the lock of their first shard. */
-function writerProbe(databaseUrl: string): Probe {
+/** The writer is ready when the books exist and it holds the locks of all their shards. */
+function writerProbe(databaseUrl: string, shards: number): Probe {
+  const wanted = Array.from({ length: shards }, (_, shard) => writerLock(shard));
   return async () => {
     const sql = postgres(databaseUrl, { max: 1, connect_timeout: 2, onnotice: () => {} });
     try {
       const locks = await sql`
         SELECT 1 FROM pg_locks
-        WHERE locktype = 'advisory' AND granted AND classid = ${LOCK_CLASS} AND objid = ${writerLock(0)}`;
-      return locks.length === 0 ? "it does not hold the lock of the first shard yet" : null;
+        WHERE locktype = 'advisory' AND granted AND classid = ${LOCK_CLASS} AND objid IN ${sql(wanted)}`;
+      if (locks.length === shards) return null;
+      return `it does not hold the locks of all shards yet, but ${locks.length} of ${shards}`;
     } catch (error) {
       return messageOf(error);
     } finally {

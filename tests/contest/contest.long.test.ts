@@ -81,6 +81,21 @@ describe.skipIf(serversMissing !== null)("razonete contest", () => {
     expect(page).toContain('<th scope="row">writer-1</th>');
   });
 
+  test("runs with several shards on its one Redis, each of them kept, and says so", async () => {
+    const data = join(folder, "shards");
+    const out = join(folder, "shards-out");
+    const child = start(data, "--shards", "3", "--scale", "0.01", "--seed", "7", "--out", out);
+    const output = await child.stdout.text();
+    await child.exited;
+    const load: RunResult = JSON.parse(readFileSync(join(out, "result.json"), "utf8"));
+    const result: ContestResult = JSON.parse(readFileSync(join(out, "contest.json"), "utf8"));
+    expect(load.failures.filter(({ check }) => check !== "too-slow")).toEqual([]);
+    expect(load.complete).toBe(true);
+    expect(result).toMatchObject({ shards: 3, deaths: [] });
+    expect(result.command).toBe("npm run contest -- --scale 0.01 --rate 1 --seed 7 --shards 3");
+    expect(output).toContain("split into 3 shards, all on the one Redis");
+  });
+
   test.skipIf(cgroupsMissing() !== null)(
     "a process that the kernel kills during the start is reported, although all services live on",
     async () => {
@@ -110,7 +125,10 @@ describe.skipIf(serversMissing !== null)("razonete contest", () => {
   });
 
   test("exits with 2 if its flags are wrong", async () => {
-    const child = start(join(folder, "none"), "--scale", "much");
-    expect(await child.exited).toBe(2);
+    for (const [flag, value] of [
+      ["--scale", "much"],
+      ["--shards", "9"],
+    ] as const)
+      expect(await start(join(folder, "none"), flag, value).exited).toBe(2);
   });
 });

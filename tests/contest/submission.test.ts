@@ -1,6 +1,7 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import postgres from "postgres";
 import { parse } from "yaml";
 import { z } from "zod";
 import { ownCommands, withSubmissionSettings } from "../../proof/contest/submission-processes.ts";
@@ -12,14 +13,21 @@ import {
   serviceNamed,
   SUBMISSION_FILE,
 } from "../../proof/contest/submission.ts";
+import { LOCK_CLASS, writerLock } from "../../src/keep/postgres-client.ts";
 import { DEPLOY, type ProcessPlan } from "../../src/stack/process-plan.ts";
 import { OWN_COMMANDS, planStack } from "../../src/stack/stack-plan.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
+import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /**
  * Checks deploy/rinha/docker-compose.yml against the contest's rules, and against the stack's own configuration, as far as
  * that is possible without Docker, which the tests do not have.
  */
+
+setDefaultTimeout(60_000);
+failOnLeaks();
 
 const submission = readSubmission();
 const services = [...submission];
@@ -73,7 +81,7 @@ const plan = planStack({
   environment: {},
   ownEnvironment: {},
 });
-const native = withSubmissionSettings(plan, submission, (name) => ["enter", name]);
+const native = withSubmissionSettings(plan, submission, (name) => ["enter", name], 1);
 const processes: readonly ProcessPlan[] = [
   native.haproxy,
   ...native.apis,
@@ -247,6 +255,29 @@ describe("run natively", () => {
         serviceNamed(submission, name).limits.memoryBytes,
       );
     }
+  });
+});
+
+describe.skipIf(serversMissing !== null)("its writer", () => {
+  let books: PostgresServer;
+  beforeAll(async () => {
+    books = await startPostgres();
+  });
+  afterAll(() => books.process.dispose());
+
+  test("is ready once it holds the locks of all shards, not of the first one alone", async () => {
+    const databaseUrl = await books.createDatabase();
+    const ofThree = withSubmissionSettings({ ...plan, databaseUrl }, submission, () => [], 3);
+    const probe = ofThree.writers[0]?.probe;
+    const session = postgres(databaseUrl, { max: 1 });
+    const seen: unknown[] = [await probe?.()];
+    for (const shard of [0, 1, 2]) {
+      await session`SELECT pg_advisory_lock(${LOCK_CLASS}::int, ${writerLock(shard)}::int)`;
+      seen.push(await probe?.());
+    }
+    await session.end();
+    const not = (held: number) => `it does not hold the locks of all shards yet, but ${held} of 3`;
+    expect(seen).toEqual([not(0), not(1), not(2), null]);
   });
 });
 
