@@ -292,5 +292,6 @@ function restoreSummary(
     fromFeed: sum(shards.map(({ fromFeed }) => fromFeed)),
     missingBatches: sum(missing.batches.map(({ from, to }) => to - from + 1)),
     missingAccounts: missing.accounts.length,
+    missingTransits: missing.transits?.length ?? 0,
   };
 }

@@ -17,8 +17,8 @@ export interface EventRun {
   /** At least so many. */
   readonly commands: number;
   readonly cuts: number;
-  /** Faults of the ledger, while commands are sent and events are read. @param proxy takes a new port of the ledger */
-  readonly faults: (proxy: CuttingProxy) => Promise<void>;
+  /** Faults of the ledger, while commands are sent and events are read. It stays on its port. */
+  readonly faults: () => Promise<void>;
 }
 
 /**
@@ -45,7 +45,7 @@ export async function everyEventOnce({ url, seed, commands, cuts, faults }: Even
     return { filter, seen, done: read() };
   });
   const harm = { isOver: false };
-  const harmed = faults(proxy).finally(() => {
+  const harmed = faults().finally(() => {
     harm.isOver = true;
   });
   // Spread over the faults, and on until the last of them.

@@ -285,6 +285,7 @@ describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => 
         { shard: 0, from: mixed.g + 1, to: mixed.g + 2 },
       ],
       accounts: [{ account: "2" }],
+      transits: [],
     });
     const rows = await inBooks(journalOf);
     const late = rows.filter(({ shard, g }) => shard === 0 && g >= gone.g);

@@ -7,6 +7,7 @@ import type { RestoreReport } from "../../src/restore/restore-report.ts";
 import { accountOn } from "../support/account-on.ts";
 import { CopiedLedger, SHARDS } from "../support/copies/copied-ledger.ts";
 import { eventually } from "../support/eventually.ts";
+import { NOTHING_MISSING } from "../support/run-restore.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 
 setDefaultTimeout(120_000);
@@ -108,7 +109,7 @@ describe.skipIf(serversMissing !== null)("a ledger of three shards on a Redis Cl
     const report = await restored();
     expect(report).toMatchObject({
       type: "restored",
-      missing: { batches: [], accounts: [] },
+      missing: NOTHING_MISSING,
       shards: [shards, { found: "empty", fromOutbox: 0 }, shards],
     });
 

@@ -11,6 +11,7 @@ import {
 import type { Posting } from "../../src/ledger/transaction.ts";
 import { doneLines } from "../../src/restore/messages.ts";
 import { failOnLeaks } from "../support/leaks.ts";
+import { NOTHING_MISSING } from "../support/run-restore.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { A, B, C, HOME, KeptShards, SECOND, ShardServers, THIRD } from "../support/transits/kept-shards.ts";
 
@@ -81,7 +82,7 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions acros
       await ledger.keepAll();
       const before = await inRedis();
       await ledger.lose(HOME, SECOND, THIRD);
-      expect(await ledger.restore()).toMatchObject({ missing: { batches: [], accounts: [] } });
+      expect(await ledger.restore()).toMatchObject({ missing: NOTHING_MISSING });
       const after = await inRedis();
       // Where all has ended, home need not know the attempt any more.
       if (step.ends !== AFTER || !("finished" in step) || step.finished.length < 2)
@@ -91,7 +92,7 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions acros
 
     test("in the outboxes alone", async () => {
       await go(ledger.newAttempt(), step);
-      expect(await ledger.restore()).toMatchObject({ missing: { batches: [], accounts: [] } });
+      expect(await ledger.restore()).toMatchObject({ missing: NOTHING_MISSING });
       await endsAs(step.ends);
     });
   });
@@ -104,7 +105,7 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions acros
     await ledger.keepAll();
     const before = await inRedis();
     await ledger.lose(HOME, SECOND, THIRD);
-    expect(await ledger.restore()).toMatchObject({ missing: { batches: [], accounts: [] } });
+    expect(await ledger.restore()).toMatchObject({ missing: NOTHING_MISSING });
     expect(await inRedis()).toEqual(before);
     await endsAs(["-30 0", "30 0", "0 0"]);
   });
@@ -127,13 +128,12 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions acros
     await ledger.decide(again, [SECOND, THIRD], postings);
     await ledger.keep(HOME);
     await ledger.lose(HOME, SECOND, THIRD);
-    expect(await ledger.restore()).toMatchObject({ missing: { batches: [], accounts: [], transits: [] } });
+    expect(await ledger.restore()).toMatchObject({ missing: NOTHING_MISSING });
     await endsAs(["-40 0", "40 0", "0 0"]);
   });
 
   describe("the end of what a shard decided is lost", () => {
     const loseAll = () => ledger.lose(HOME, SECOND, THIRD);
-    const NOTHING = { batches: [], accounts: [], transits: [] };
 
     async function prepared(postings?: readonly Posting[], shards: readonly number[] = [SECOND, THIRD]) {
       const attempt = ledger.newAttempt();
@@ -147,7 +147,7 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions acros
       await ledger.keepAll();
       await ledger.decide(attempt);
       await loseAll();
-      expect(await ledger.restore()).toMatchObject({ missing: NOTHING });
+      expect(await ledger.restore()).toMatchObject({ missing: NOTHING_MISSING });
       await endsAs(BEFORE);
     });
 
@@ -158,7 +158,7 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions acros
       for (const shard of [SECOND, THIRD]) await ledger.finish(attempt, shard);
       await ledger.keep(SECOND);
       await loseAll();
-      expect(await ledger.restore()).toMatchObject({ missing: NOTHING });
+      expect(await ledger.restore()).toMatchObject({ missing: NOTHING_MISSING });
       await endsAs(AFTER);
     });
 
@@ -168,7 +168,7 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions acros
       for (const shard of [SECOND, THIRD]) await ledger.finish(attempt, shard);
       await ledger.keep(HOME, SECOND);
       await loseAll();
-      expect(await ledger.restore()).toMatchObject({ missing: NOTHING });
+      expect(await ledger.restore()).toMatchObject({ missing: NOTHING_MISSING });
       expect(await ledger.standing()).toEqual(["-42 0", "40 0", "0 0 1 0 2 0"]);
       await endsAs(AFTER);
     });
@@ -196,7 +196,7 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions acros
       expect(doneLines({ ...(await ledger.restore()), missing }).join("\n")).toContain(
         `shard ${SECOND} has lost what it moves of ${B}`,
       );
-      expect(await ledger.restore()).toMatchObject({ missing: NOTHING });
+      expect(await ledger.restore()).toMatchObject({ missing: NOTHING_MISSING });
       await endsAs([`${limit + 50 - 101} 0`, "100 0", "1 0"]);
     });
 

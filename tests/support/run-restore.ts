@@ -3,10 +3,10 @@ import { z } from "zod";
 import type { RestoreReport } from "../../src/restore/restore-report.ts";
 import type { Cluster } from "./cluster.ts";
 
-const missing = z.object({
-  batches: z.array(z.object({ shard: z.number(), from: z.number(), to: z.number() })),
+const missing = z.strictObject({
+  batches: z.array(z.strictObject({ shard: z.number(), from: z.number(), to: z.number() })),
   accounts: z.array(
-    z.object({
+    z.strictObject({
       account: z.string(),
       seq: z.number(),
       balance: z.number(),
@@ -14,13 +14,22 @@ const missing = z.object({
       knownBalance: z.number(),
     }),
   ),
+  transits: z.array(
+    z.strictObject({
+      attempt: z.string(),
+      transaction: z.string(),
+      shard: z.number(),
+      accounts: z.array(z.string()),
+    }),
+  ),
 });
 
-const report = z.object({
+/** Strict, since what is left out of it would be a loss that no test sees. */
+const report = z.strictObject({
   type: z.enum(["restored", "not-needed", "declined"]),
   epoch: z.string(),
   shards: z.array(
-    z.object({
+    z.strictObject({
       shard: z.number(),
       found: z.enum(["empty", "older", "another epoch", "ahead of the books", "whole"]),
       keptG: z.number(),
@@ -31,7 +40,7 @@ const report = z.object({
   ),
   missing,
   unknown: z.array(
-    z.object({
+    z.strictObject({
       shard: z.number(),
       epoch: z.string(),
       lastG: z.number(),
@@ -40,7 +49,7 @@ const report = z.object({
   ),
 });
 
-export const NOTHING_MISSING = { batches: [], accounts: [] };
+export const NOTHING_MISSING = { batches: [], accounts: [], transits: [] };
 
 /** `razonete restore --json` with what else is said, to its end. Declined it is by --dry-run alone. */
 export function runRestore(cluster: Cluster, ...flags: readonly string[]): RestoreReport & { said: string } {

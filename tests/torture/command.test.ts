@@ -69,6 +69,6 @@ test("report prints several results together, or writes them, and refuses what i
   expect(earlier.exitCode).toBe(2);
   expect(earlier.stderr).toContain(
     "other.json is a result of another version of `razonete torture`: it is a razonete-torture-1, and this version " +
-      "reads razonete-torture-4 only.",
+      "reads razonete-torture-5 only.",
   );
 });

@@ -233,8 +233,11 @@ describe("figures", () => {
 
   test("become one section in Markdown", () => {
     const counts = { ...NO_COUNTS, requests: 1_000, accepted: 700, unknown: 20, lostNamed: 3 };
-    const missing = { fromOutbox: 1, fromFeed: 2, missingBatches: 4, missingAccounts: 5 };
-    const restores = [{ round: 1, type: "restored" as const, found: ["empty"], ...missing }];
+    const restore = { round: 1, type: "restored" as const, found: ["empty"], fromOutbox: 1, fromFeed: 2 };
+    const restores = [
+      { ...restore, missingBatches: 4, missingAccounts: 5, missingTransits: 0 },
+      { ...restore, missingBatches: 0, missingAccounts: 0, missingTransits: 1 },
+    ];
     const report = reportOf([
       resultWith({
         seed: 7,
@@ -250,7 +253,9 @@ describe("figures", () => {
     expect(report).toMatch(/\| requests .*\| +2,000 \|/);
     expect(report).toMatch(/\| lost and named .*\| +6 \|/);
     expect(report).toMatch(/\| kill +\| kill redis +\| +3 \| +2 \|/);
-    expect(report).toContain("1 times something was missing and named (4 batches, 5 accounts)");
+    expect(report).toContain(
+      "2 times something was missing and named (4 batches, 5 accounts, one side of 1 transactions across shards)",
+    );
     expect(report.match(/- kill, kill redis: why not/g)).toHaveLength(1);
   });
 

@@ -82,7 +82,7 @@ test("finds nothing where nothing is wrong, and removes the folder", async () =>
   using folder = temporaryFolder();
   const { result, progress, system } = await run(folder.path, { seconds: 3 });
   expect(result).toMatchObject({
-    format: "razonete-torture-4",
+    format: "razonete-torture-5",
     command: "npm run torture -- --seconds 3 --seed 12 --faults kill,disk",
     system: "cluster",
     rounds: 2,

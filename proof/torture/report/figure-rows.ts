@@ -114,11 +114,12 @@ export function restoreText(restores: TortureResult["restores"]): string {
   const restored = restores.filter(({ type }) => type === "restored");
   const sum = (of: (one: TortureResult["restores"][number]) => number) =>
     number(restored.reduce((all, one) => all + of(one), 0));
-  const gaps = restored.filter(({ missingBatches, missingAccounts }) => missingBatches + missingAccounts > 0);
+  const gaps = restored.filter((one) => one.missingBatches + one.missingAccounts + one.missingTransits > 0);
   return (
     `Redis was restored ${number(restored.length)} times, with ${sum((one) => one.fromOutbox)} batches from the ` +
     `outbox and ${sum((one) => one.fromFeed)} from the feed; ${number(gaps.length)} times something was missing and ` +
-    `named (${sum((one) => one.missingBatches)} batches, ${sum((one) => one.missingAccounts)} accounts).`
+    `named (${sum((one) => one.missingBatches)} batches, ${sum((one) => one.missingAccounts)} accounts, one side of ` +
+    `${sum((one) => one.missingTransits)} transactions across shards).`
   );
 }
 

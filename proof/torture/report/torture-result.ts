@@ -9,7 +9,7 @@ import { FAULT_TARGETS } from "./fault-target.ts";
 /** The result of a run of the torture: `result.json`. */
 
 /** Changes with each version of the format; earlier versions are not read. */
-export const RESULT_FORMAT = "razonete-torture-4";
+export const RESULT_FORMAT = "razonete-torture-5";
 
 const count = z.int().nonnegative();
 
@@ -78,6 +78,8 @@ const resultSchema = z.object({
       fromFeed: count,
       missingBatches: count,
       missingAccounts: count,
+      /** Transactions across shards of which one shard has lost its side for good. */
+      missingTransits: count,
     }),
   ),
   /** What alarms told an operator to do, beside restores, and was done. */

@@ -1,31 +1,17 @@
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { ConnectionProxy } from "../../support/servers/connection-proxy.ts";
 
 /**
  * Hands on what is sent to a server, up to what a test names: that is kept back, as if its sender had died just before it
  * sent it.
  */
-export class StoppingProxy implements AsyncDisposable {
-  readonly #port: number;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+export class StoppingProxy extends ConnectionProxy {
   #text: string | null = null;
 
-  private constructor(port: number) {
-    this.#port = port;
-    this.#server = createServer((client) => this.#take(client));
-  }
-
-  static async start(port: number): Promise<StoppingProxy> {
-    const proxy = new StoppingProxy(port);
-    await new Promise<void>((resolve) => {
-      proxy.#server.listen(0, "127.0.0.1", resolve);
-    });
+  static async start(target: number): Promise<StoppingProxy> {
+    const proxy = new StoppingProxy(target);
+    await proxy.listen();
     return proxy;
-  }
-
-  get port(): number {
-    const { port }: AddressInfo = Object(this.#server.address());
-    return port;
   }
 
   /** The first time that this is sent it does not arrive, nor does anything after it on the same connection. */
@@ -38,27 +24,7 @@ export class StoppingProxy implements AsyncDisposable {
     return this.#text === null;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => {
-      this.#server.close(resolve);
-    });
-  }
-
-  #take(client: Socket): void {
-    const server = connect(this.#port, "127.0.0.1");
-    const end = (): void => {
-      client.destroy();
-      server.destroy();
-    };
-    for (const socket of [client, server]) {
-      this.#sockets.add(socket);
-      socket.on("error", end);
-      socket.on("close", () => {
-        this.#sockets.delete(socket);
-        end();
-      });
-    }
+  protected override handOn(client: Socket, server: Socket): void {
     let isStopped = false;
     // It may come in two pieces.
     let before = "";

@@ -4,7 +4,7 @@ import { NO_COUNTS, type TortureResult } from "../../../proof/torture/report/tor
 export function resultWith(some: Partial<TortureResult>): TortureResult {
   const seed = some.seed ?? 1;
   return {
-    format: "razonete-torture-4",
+    format: "razonete-torture-5",
     startedAt: "2024-01-17T02:34:41.217Z",
     command: `npm run torture -- --seed ${seed}`,
     seed,
