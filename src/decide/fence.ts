@@ -7,7 +7,7 @@ import { NODE_FAULT, type RedisState } from "./redis-settings.ts";
 import { messageOf } from "../errors.ts";
 
 /** The version of ledger.lua that this program works with. A test checks that the two agree. */
-export const FUNCTION_VERSION = "6";
+export const FUNCTION_VERSION = "7";
 
 /** What is known of a Redis that passed the comparison with the books. */
 export interface Admission {
