@@ -20,7 +20,7 @@ describeWithRedis("what is in transit, in Redis", () => {
   const the = twoShards();
   const { prepare, ask, finish, read, keys, lastEvent } = the;
 
-  test("a part that is open is told by its key, and found by its age", async () => {
+  test("a part that is open is told by its key, and found with the oldest first", async () => {
     await prepare(aToB, ["b"]);
     await prepare(aToB, ["b"], "0-two");
     const [first] = (await the.stand.events(OTHER)).slice(-2);
