@@ -1,13 +1,14 @@
 import { z } from "zod";
 import { isFunctionGone } from "./calls/call-errors.ts";
 import type { BooksFence, BooksReader } from "./ports.ts";
+import { whyMoved } from "./nodes/moved.ts";
 import type { Commands, RedisNode } from "./nodes/redis-nodes.ts";
 import { headKey, markLost, readOutbox } from "./redis-client.ts";
-import { NODE_FAULT, type RedisState } from "./redis-settings.ts";
+import type { RedisState } from "./redis-settings.ts";
 import { messageOf } from "../errors.ts";
 
 /** The version of ledger.lua that this program works with. A test checks that the two agree. */
-export const FUNCTION_VERSION = "6";
+export const FUNCTION_VERSION = "7";
 
 /** What is known of a Redis that passed the comparison with the books. */
 export interface Admission {
@@ -301,7 +302,8 @@ async function fencedByError(
   { node, shard }: Compared,
   { books, durable }: FenceOptions,
 ): Promise<Fenced & { lostData: boolean }> {
-  if (shard === null && message.startsWith("MOVED ")) return refuse(NODE_FAULT);
+  const moved = whyMoved(message, shard !== null);
+  if (moved !== null) return shard === null ? refuse(moved) : cannotBeAsked(moved);
   const isGone = isFunctionGone(message);
   if (!isGone && !message.startsWith("EMPTY")) return cannotBeAsked(message);
   try {

@@ -40,8 +40,12 @@ const CONFIRMED_LOOK = 4;
 // Errors of a Redis that has become a replica.
 const REPLICA_CODES = new Set(["READONLY", "MASTERDOWN"]);
 
-// Refusals of the function: Redis is not the one that it was.
-const FENCE_CODES = new Set(["EPOCH", "STALE"]);
+// Refusals of the function, in words for a person: Redis is not the one that it was.
+const COMPARED = "it is compared with the books before anything is asked of it";
+const FENCE_REASONS = new Map([
+  ["EPOCH", `Redis has another epoch than it had, or none: ${COMPARED}`],
+  ["STALE", `Redis lacks what it has answered: ${COMPARED}`],
+]);
 
 /**
  * The connection to the Redis of a shard, or of all shards, behind the fence. It has three states:
@@ -180,7 +184,7 @@ export class RedisLink {
   }
 
   /**
-   * Calls a function of the ledger in Redis.
+   * Calls a function of the ledger in Redis. Nothing is sent while no calls are allowed: there is no epoch to call it with.
    *
    * @throws CallRefused if it did not run or changed nothing
    * @throws CallLost if it may have run
@@ -192,6 +196,7 @@ export class RedisLink {
     shard: number,
     args: readonly string[],
   ): Promise<unknown> {
+    if (!this.#admitted) return Promise.reject(new CallRefused(this.#reason));
     this.#called.add(shard);
     return this.#send(command, name, shard, args);
   }
@@ -220,10 +225,13 @@ export class RedisLink {
       if (failed instanceof CallFailed)
         this.#closeFence(`the ledger's function failed in Redis (${failed.message})`);
       if (failed instanceof CallRefused && error instanceof ErrorReply) {
+        const fenceReason = FENCE_REASONS.get(failed.code);
         // In a cluster the node looks for the new primary by itself, whose address is in MOVED.
-        if (command === "FCALL" && failed.code !== "MOVED") this.#refusal = failed.message;
+        const isRefusal = failed.code !== "MOVED" && fenceReason === undefined;
+        if (command === "FCALL" && isRefusal) this.#refusal = failed.message;
         if (REPLICA_CODES.has(failed.code) && !this.#options.nodes.isCluster) this.#closeFence(REPLICA_FAULT);
-        if (isFunctionGone(failed.message) || FENCE_CODES.has(failed.code)) this.#closeFence(failed.message);
+        if (fenceReason !== undefined) this.#closeFence(fenceReason);
+        if (isFunctionGone(failed.message)) this.#closeFence(failed.message);
       }
       throw failed;
     } finally {

@@ -19,10 +19,6 @@ export const REPLICA_FAULT =
   "Redis is a replica: set REDIS_URL to the primary, or make this one the primary, and run razonete restore if it " +
   "lacks data";
 
-export const NODE_FAULT =
-  "REDIS_URL names one node of a Redis Cluster, which has no key of the others: write " +
-  "redis-cluster:// and its nodes with commas between them, as in redis-cluster://a:6379,b:6379,c:6379";
-
 const FSYNC_SETTINGS = {
   appendonly: "yes",
   appendfsync: "always",

@@ -154,7 +154,7 @@ export class Shard {
    * @throws LedgerUnavailable (as a rejection)
    */
   async oldestOpen(what: "o" | "y", count: number): Promise<readonly string[]> {
-    const { row } = await this.#reads.submit({ what, id: `${count} ${Number.MAX_SAFE_INTEGER}` });
+    const { row } = await this.#reads.submit({ what, id: String(count) });
     return row ?? [];
   }
 

@@ -1,4 +1,5 @@
 import { AssertionError } from "node:assert";
+import { whyMoved } from "../decide/nodes/moved.ts";
 import { messageOf } from "../errors.ts";
 import { Divergence } from "./divergence.ts";
 import type { Outage } from "./outage-log.ts";
@@ -26,11 +27,15 @@ export async function booksAnswer<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-export async function redisAnswer<T>(answer: Promise<T>): Promise<T> {
+/** @param isCluster whether REDIS_URL names a Redis Cluster. @throws MustWait */
+export async function redisAnswer<T>(isCluster: boolean, answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    const reason = messageOf(error);
+    const message = messageOf(error);
+    const moved = whyMoved(message, isCluster);
+    if (moved !== null && !isCluster) throw new MustWait("Redis", "settings", `${moved}: nothing is kept`);
+    const reason = moved ?? message;
     throw new MustWait(
       "Redis",
       "away",

@@ -99,7 +99,7 @@ describeWithRedis("the fence", () => {
     },
     {
       name: "the functions are of another version",
-      reason: /^Redis has another version than this program \(999, not 6\): run razonete init$/,
+      reason: /^Redis has another version than this program \(999, not \d+\): run razonete init$/,
       make: () => {
         const other = functionLibrary.replace(/local VERSION = '\d+'/, "local VERSION = '999'");
         expect(other).not.toBe(functionLibrary);

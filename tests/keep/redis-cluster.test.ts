@@ -46,6 +46,15 @@ describe.skipIf(serversMissing !== null)(
       );
     });
 
+    test("a writer that is given one of its nodes says what to write, and keeps nothing", async () => {
+      const [one] = ledger.redis.nodesOf(1);
+      ledger.startWriter(one?.url ?? "");
+      await ledger.credit(0, ledger.newId());
+      await ledger.said(/^shard 0: REDIS_URL names one node of a Redis Cluster.*: nothing is kept$/);
+      expect(ledger.lines.join("\n")).not.toContain("MOVED");
+      expect(await ledger.keptG(0)).toBe(0);
+    });
+
     test("a primary is killed under load: the books are what was answered, and nothing is there twice", async () => {
       ledger.startWriter();
       ledger.beginClients();

@@ -46,7 +46,7 @@ describeWithRedis("transactions across shards, in Redis", () => {
         decidedAt: decided.decidedAt,
         hold: null,
       });
-      expect(await read(HOME, "y", "10 9007199254740991")).toEqual([`${ATTEMPT} ${OTHER}`]);
+      expect(await read(HOME, "y", "10")).toEqual([`${ATTEMPT} ${OTHER}`]);
       const end = await the.calls.ask(OTHER, { ...decided, type: "finish" });
       expect(end).toMatchObject({
         type: "ended",

@@ -9,7 +9,8 @@ import type {
   SendOptions,
   ShardNode,
 } from "../../decide/nodes/redis-nodes.ts";
-import { isClusterNode, NODE_FAULT } from "../../decide/redis-settings.ts";
+import { NODE_FAULT } from "../../decide/nodes/moved.ts";
+import { isClusterNode } from "../../decide/redis-settings.ts";
 import { StartError } from "../../errors.ts";
 import { CANNOT_AUDIT, REDIS, requireReachable } from "../unreachable-server.ts";
 

@@ -107,8 +107,8 @@ razonete_read      the current state, all at the same point in time. Holds that 
   KEYS   head
   ARGV   epoch, g_min, then two for each: what, id. a an account, s an account with its latest entries, k the same as its
          keys have it, with what is due, h a hold, r the reversal of a transaction, e an event of the outbox (g, a
-         space, its place in the batch), q an open part, o the parts that have been open for the longest (count, a space, a
-         time that they are older than), y the same of what was decided at home
+         space, its place in the batch), q an open part, o the parts that have been open for the longest (their id is how many
+         at most), y the same of what was decided at home
   REPLY  time, then for each nil, or a list: a row, details; s and k row, details, event... with the newest first; h row;
          r id; e event, or an empty list where the batch has none there; q its event q; o attempts; y members of transits
   ERRORS EPOCH, STALE
@@ -161,7 +161,7 @@ razonete_load      loads what the books have of a shard that has no head yet, an
   ERRORS NOTEMPTY
 ]]
 
-local VERSION = '6'
+local VERSION = '7'
 
 -- Of the library string, which is not there yet while this text is loaded; any text has its functions.
 local byte, find, format, gmatch, gsub, match, rep, sub =

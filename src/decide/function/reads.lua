@@ -94,19 +94,14 @@ function READ.q(prefix, id)
   return text and { text }
 end
 
-local function oldest(set, id)
-  local count, before = match(id, '^(%d+) (%d+)$')
-  return redis.call('ZRANGE', set, '-inf', '(' .. before, 'BYSCORE', 'LIMIT', 0, count)
-end
-
 --- The attempts whose parts have been open for the longest.
-function READ.o(prefix, id)
-  return oldest(prefix .. 'parts', id)
+function READ.o(prefix, count)
+  return redis.call('ZRANGE', prefix .. 'parts', 0, tonumber(count) - 1)
 end
 
 --- The oldest decisions whose parts may be open.
-function READ.y(prefix, id)
-  return oldest(prefix .. 'transits', id)
+function READ.y(prefix, count)
+  return redis.call('ZRANGE', prefix .. 'transits', 0, tonumber(count) - 1)
 end
 
 local function read(keys, argv)

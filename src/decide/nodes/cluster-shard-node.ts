@@ -4,6 +4,7 @@ import { bareAddress } from "../../redis-address.ts";
 import { connectRedis, type Redis } from "../redis-client.ts";
 import { slotOf } from "./cluster-map.ts";
 import { withCopies } from "./confirm.ts";
+import { whyMoved } from "./moved.ts";
 import {
   type Commands,
   NOT_REACHED,
@@ -97,7 +98,8 @@ export class ClusterShardNode implements ShardNode {
       if (error instanceof ErrorReply && client === this.#client) {
         this.#silentLooks = 0;
         if (NOT_PRIMARY.has(error.message.split(" ", 1)[0] ?? "")) {
-          this.#trouble = `${this.address} is not the primary of shard ${this.#shard} (${error.message})`;
+          const why = whyMoved(error.message, true) ?? error.message;
+          this.#trouble = `${this.address} is not the primary of shard ${this.#shard} (${why})`;
           this.search();
         }
       }

@@ -66,7 +66,7 @@ export class CheckedOutbox {
   /** Throws where Redis is a replica. While it is away, its connection is waited for in {@link check}. */
   async requirePrimary(): Promise<void> {
     const { outbox, shard } = this.#options;
-    if (outbox.connection(shard) !== null && (await redisAnswer(outbox.isReplica(shard))))
+    if (outbox.connection(shard) !== null && (await this.#answer(outbox.isReplica(shard))))
       throw new MustWait("Redis", "replica", `${REPLICA_FAULT}: nothing is kept`);
   }
 
@@ -88,7 +88,7 @@ export class CheckedOutbox {
       this.#trimmedG = 0;
     }
     const feedBatch = this.#unseenBatch?.epoch === epoch ? this.#unseenBatch : null;
-    const head = await redisAnswer(outbox.head(shard));
+    const head = await this.#answer(outbox.head(shard));
     this.#unseenBatch = null;
     if (head === null) {
       throw new MustWait(
@@ -117,7 +117,7 @@ export class CheckedOutbox {
     this.#checkedAt = performance.now();
     this.#headG = head.g;
     if (this.#trimmedG < lastG && this.isChecked) {
-      await redisAnswer(outbox.trim(shard, lastG));
+      await this.#answer(outbox.trim(shard, lastG));
       this.#trimmedG = lastG;
     }
     if (performance.now() >= this.#sweptAt + bounds.sweep_milliseconds) {
@@ -130,7 +130,7 @@ export class CheckedOutbox {
   async read({ epoch, lastG }: Cursor): Promise<readonly Batch[]> {
     const { outbox, shard } = this.#options;
     const first = lastG + 1;
-    const read = await redisAnswer(outbox.read(epoch, shard, first, this.#readBatches));
+    const read = await this.#answer(outbox.read(epoch, shard, first, this.#readBatches));
     const until = read.findIndex((batch, index) => batch.g !== first + index);
     const batches = until === -1 ? read : read.slice(0, until);
     const entries = eventCountOf(batches);
@@ -144,7 +144,7 @@ export class CheckedOutbox {
   /** Tells Redis that the batch after the cursor is in neither outbox nor books: it answers nobody from then on. */
   async markGone({ epoch, lastG }: Cursor): Promise<void> {
     const { outbox, shard } = this.#options;
-    await redisAnswer(outbox.markLost(shard, epoch, lastG + 1, lastG));
+    await this.#answer(outbox.markLost(shard, epoch, lastG + 1, lastG));
   }
 
   /**
@@ -155,22 +155,27 @@ export class CheckedOutbox {
   async #sweep({ epoch, lastG }: Cursor): Promise<boolean> {
     const { outbox, shard } = this.#options;
     for (let call = 0; call < bounds.sweep_calls_max; call += 1)
-      if ((await redisAnswer(outbox.sweep(shard, epoch, lastG))) === 0) return true;
+      if ((await this.#answer(outbox.sweep(shard, epoch, lastG))) === 0) return true;
     return false;
   }
 
   /** Whether Redis does not have the batch, or has another one with its number. */
   async #isLost({ epoch, shard, g, events }: Batch, headG: number): Promise<boolean> {
     if (headG < g) return true;
-    const [same] = await redisAnswer(this.#options.outbox.read(epoch, shard, g, 1));
+    const [same] = await this.#answer(this.#options.outbox.read(epoch, shard, g, 1));
     // A batch that is no longer in the outbox was kept.
     return same?.g === g && same.events.some((event, index) => event !== events[index]);
+  }
+
+  /** @throws MustWait */
+  #answer<T>(answer: Promise<T>): Promise<T> {
+    return redisAnswer(this.#options.outbox.isCluster, answer);
   }
 
   /** Marks a batch from the feed as lost. It was answered, so APIs and writer must not continue as if it had not been. */
   async #noteLost({ epoch, shard, g }: Batch, keptG: "other" | null): Promise<void> {
     const { books, outbox } = this.#options;
-    await redisAnswer(outbox.markLost(shard, epoch, g, keptG));
+    await this.#answer(outbox.markLost(shard, epoch, g, keptG));
     await booksAnswer(books.noteSeen(epoch, shard, g));
   }
 }

@@ -1,6 +1,7 @@
 import type { RedisNodes } from "../../decide/nodes/redis-nodes.ts";
 import { headKey } from "../../decide/redis-client.ts";
-import { isClusterNode, NODE_FAULT } from "../../decide/redis-settings.ts";
+import { NODE_FAULT } from "../../decide/nodes/moved.ts";
+import { isClusterNode } from "../../decide/redis-settings.ts";
 import { StartError } from "../../errors.ts";
 import type { AccountState } from "../../ledger/account.ts";
 import { shardOf } from "../../ledger/account-id.ts";

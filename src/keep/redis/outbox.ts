@@ -34,6 +34,11 @@ export class Outbox {
     this.#nodes.shard(0);
   }
 
+  /** Whether the shards are on a Redis Cluster. */
+  get isCluster(): boolean {
+    return this.#nodes.isCluster;
+  }
+
   /** Resolves once the shard's Redis is reached for the first time, or is found not to be there for a moment. */
   async reached(shard: number): Promise<void> {
     await reachNode(this.#nodes.shard(shard), bounds.redis_connect_milliseconds_max);
@@ -46,7 +51,7 @@ export class Outbox {
 
   /** Whether this Redis follows another one. In a cluster, one that does says so to each command, and is left for its primary. */
   async isReplica(shard: number): Promise<boolean> {
-    return !this.#nodes.isCluster && isReplica(this.#nodes.shard(shard));
+    return !this.isCluster && isReplica(this.#nodes.shard(shard));
   }
 
   async head(shard: number): Promise<Head> {

@@ -117,8 +117,8 @@ export class CopiedLedger {
     await Promise.all([this.postgres, this.nats].map((server) => server.process.dispose()));
   }
 
-  startWriter(): void {
-    const config = { ...this.config, redisUrl: this.redis.urlOf("writer") };
+  startWriter(redisUrl = this.redis.urlOf("writer")): void {
+    const config = { ...this.config, redisUrl };
     const writer = new Writer(config, (line) => this.lines.push(line));
     this.#running.push({ writer, done: writer.run().catch((error: unknown) => error) });
   }
