@@ -97,7 +97,10 @@ describe.skipIf(serversMissing !== null || process.platform !== "linux")("three 
     await sql`CREATE DATABASE razonete`;
     await sql.end();
     const hosts = [books.first, books.second].map(({ url }) => new URL(url).host);
-    machines = threeMachines(folder.path, { RAZONETE_BOOKS: hosts.join(",") });
+    machines = threeMachines(folder.path, {
+      RAZONETE_BOOKS: hosts.join(","),
+      RAZONETE_BOOKS_PARTS: hosts.map((host, index) => `postgres-${index + 1}=postgres://${host}`).join(","),
+    });
   });
 
   afterAll(async () => {
