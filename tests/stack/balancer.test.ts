@@ -84,7 +84,7 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
   test("with it others than one's own networks are not told why it is not ready, however they ask", async () => {
     let isReady = true;
     const why = "Start 10.0.0.1:6379.";
-    await using api = Bun.serve({
+    using api = Bun.serve({
       hostname: "127.0.0.1",
       port: 0,
       routes: { "/readyz": () => new Response(why, { status: isReady ? 200 : 503 }) },
@@ -93,7 +93,7 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
     using folder = temporaryFolder("haproxy");
     const file = keptInside(folder.path, (line) => line.replace("127.0.0.0/8 10.0.0.0/8", "127.0.0.1"));
     const haproxy = await startHaproxy([api.port ?? 0], false, {}, file);
-    const ask = async (from: string, target: string): Promise<string> => {
+    const askFrom = async (from: string, target: string): Promise<string> => {
       const { answer, send } = await rawRequest(haproxy.port, from);
       send(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
       return answer;
@@ -103,14 +103,14 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
         isReady = status === "200";
         // By its own checks, which do not come that way.
         await eventually(`the balancer answers ${status}`, async () =>
-          (await ask("127.0.0.2", "/")).startsWith(`HTTP/1.1 ${status} `),
+          (await askFrom("127.0.0.2", "/")).startsWith(`HTTP/1.1 ${status} `),
         );
-        const told = await ask("127.0.0.1", "/readyz");
+        const told = await askFrom("127.0.0.1", "/readyz");
         expect(told).toStartWith(`HTTP/1.1 ${status} `);
         expect(told).toContain(why);
-        expect(await ask("127.0.0.2", "/readyz")).toStartWith("HTTP/1.1 404 ");
+        expect(await askFrom("127.0.0.2", "/readyz")).toStartWith("HTTP/1.1 404 ");
         for (const target of ["/readyz?a=b", "http://x/readyz", "/%72eadyz", "//readyz", "/readyz/"])
-          expect([target, (await ask("127.0.0.2", target)).includes(why)]).toEqual([target, false]);
+          expect([target, (await askFrom("127.0.0.2", target)).includes(why)]).toEqual([target, false]);
       }
     } finally {
       await haproxy.dispose();
