@@ -135,7 +135,8 @@ case $service in
     targets="$(parts haproxy 1 http:// 8405 '/metrics?scope=global'), $(parts api 1 http:// 9101 /metrics)"
     targets="$targets, $(parts redis 1 redis:// 6379), $(parts redis 4 redis:// 6380), $(parts redis 7 redis:// 6381)"
     targets="$targets, $(parts nats 1 nats:// 4222), $(parts writer 1 http:// 9102 /metrics)"
-    export METRICS_TARGETS="$targets, $(parts dispatch 1 http:// 9103 /metrics)"
+    targets="$targets, $(parts dispatch 1 http:// 9103 /metrics)"
+    export METRICS_TARGETS="$targets, ${RAZONETE_BOOKS_PARTS:-$(parts postgres 1 postgres:// 5432)}"
     export HOST="$address" PORT=9998 CLIENT_ADDRESS_HEADER=Razonete-Client-Address METRICS_PORT=9104
     [ $# -gt 0 ] || set -- razonete console
     ;;

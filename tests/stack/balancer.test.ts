@@ -7,6 +7,7 @@ import { locate } from "../../src/stack/server-programs.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { eventually } from "../support/eventually.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
+import { startHaproxy } from "../support/servers/haproxy.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { type SharedStack, sharedStack } from "./support/shared-stack.ts";
 import { type Answer, ask, killUnderLoad, restartUnderLoad } from "./support/under-load.ts";
@@ -52,17 +53,22 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
     expect(check({ ...names, ...empty })).toEqual({ exitCode: 0, stderr: "" });
   });
 
-  test("takes the line of docs/security.md that keeps /readyz inside", () => {
+  /** With the line of docs/security.md that keeps /readyz inside, beside the files that it names. */
+  const keptInside = (folder: string, changed: (line: string) => string = (line) => line): string => {
     const security = readFileSync(join(import.meta.dir, "../../docs/security.md"), "utf8");
     const [line = ""] = /http-request return .*\{ path \/readyz \}.*/.exec(security) ?? [];
     expect(line).not.toBe("");
-    const changed = readFileSync(CONFIG, "utf8").replace(/^ *use_backend pages/m, `    ${line}\n$&`);
-    expect(changed).toContain(line);
-    // Beside the files that it names.
+    const text = readFileSync(CONFIG, "utf8").replace(/^ *use_backend pages/m, `    ${changed(line)}\n$&`);
+    expect(text).toContain(changed(line));
+    cpSync(join(CONFIG, ".."), folder, { recursive: true });
+    const file = join(folder, "haproxy.cfg");
+    writeFileSync(file, text);
+    return file;
+  };
+
+  test("takes the line of docs/security.md that keeps /readyz inside", () => {
     using folder = temporaryFolder("haproxy");
-    cpSync(join(CONFIG, ".."), folder.path, { recursive: true });
-    const file = join(folder.path, "haproxy.cfg");
-    writeFileSync(file, changed);
+    const file = keptInside(folder.path);
     const limits = {
       HAPROXY_ADDRESS_CONNECTIONS: "2000",
       HAPROXY_ADDRESS_RATE: "1000",
@@ -73,6 +79,42 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
         exitCode: 0,
         stderr: "",
       });
+  });
+
+  test("with it others than one's own networks are not told why it is not ready, however they ask", async () => {
+    let isReady = true;
+    const why = "Start 10.0.0.1:6379.";
+    using api = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      routes: { "/readyz": () => new Response(why, { status: isReady ? 200 : 503 }) },
+      fetch: () => new Response("another path"),
+    });
+    using folder = temporaryFolder("haproxy");
+    const file = keptInside(folder.path, (line) => line.replace("127.0.0.0/8 10.0.0.0/8", "127.0.0.1"));
+    const haproxy = await startHaproxy([api.port ?? 0], false, {}, file);
+    const askFrom = async (from: string, target: string): Promise<string> => {
+      const { answer, send } = await rawRequest(haproxy.port, from);
+      send(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      return answer;
+    };
+    try {
+      for (const status of ["200", "503"]) {
+        isReady = status === "200";
+        // By its own checks, which do not come that way.
+        await eventually(`the balancer answers ${status}`, async () =>
+          (await askFrom("127.0.0.2", "/")).startsWith(`HTTP/1.1 ${status} `),
+        );
+        const told = await askFrom("127.0.0.1", "/readyz");
+        expect(told).toStartWith(`HTTP/1.1 ${status} `);
+        expect(told).toContain(why);
+        expect(await askFrom("127.0.0.2", "/readyz")).toStartWith("HTTP/1.1 404 ");
+        for (const target of ["/readyz?a=b", "http://x/readyz", "/%72eadyz", "//readyz", "/readyz/"])
+          expect([target, (await askFrom("127.0.0.2", target)).includes(why)]).toEqual([target, false]);
+      }
+    } finally {
+      await haproxy.dispose();
+    }
   });
 
   test("hands the console its page and what is under /console, and nothing else", () => {
@@ -287,9 +329,12 @@ async function answerOrNone(url: string, status: number): Promise<Response> {
   return wanted ?? expect.unreachable();
 }
 
-function rawRequest(port: number): Promise<{ answer: Promise<string>; send: (text: string) => void }> {
+function rawRequest(
+  port: number,
+  localAddress = "127.0.0.1",
+): Promise<{ answer: Promise<string>; send: (text: string) => void }> {
   return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ host: "127.0.0.1", port }, () => {
+    const socket: Socket = connect({ host: "127.0.0.1", port, localAddress }, () => {
       const answer = new Promise<string>((done) => {
         let text = "";
         socket.on("data", (chunk) => (text += chunk.toString()));

@@ -22,6 +22,7 @@ const OURS = ["redis-join", "api", "writer", "dispatch", "console", "haproxy"];
 const ACCOUNTS = ["a", "c", "b", "d", "h", "bob"];
 /** Each start of a process takes seconds on a machine that is busy with others. */
 const TEST_MILLISECONDS_MAX = 150_000;
+const shownParts = z.object({ parts: z.array(z.object({ name: z.string(), state: z.string() })) });
 
 describe.skipIf(serversMissing !== null || process.platform !== "linux")("three machines", () => {
   let folder: TemporaryFolder;
@@ -90,6 +91,16 @@ describe.skipIf(serversMissing !== null || process.platform !== "linux")("three 
     );
   }
 
+  /** What its console tells of each: its state by its name. */
+  async function partsOf({ address }: Machine): Promise<ReadonlyMap<string, string>> {
+    const answer = await fetch(`http://${address}:9999/console/status`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
+    if (answer.status === 503) return new Map();
+    const { parts } = shownParts.parse(await answer.json());
+    return new Map(parts.map(({ name, state }) => [name, state]));
+  }
+
   beforeAll(async () => {
     folder = temporaryFolder("machines");
     books = await startPostgresPair({ durable: true });
@@ -97,7 +108,10 @@ describe.skipIf(serversMissing !== null || process.platform !== "linux")("three 
     await sql`CREATE DATABASE razonete`;
     await sql.end();
     const hosts = [books.first, books.second].map(({ url }) => new URL(url).host);
-    machines = threeMachines(folder.path, { RAZONETE_BOOKS: hosts.join(",") });
+    machines = threeMachines(folder.path, {
+      RAZONETE_BOOKS: hosts.join(","),
+      RAZONETE_BOOKS_PARTS: hosts.map((host, index) => `postgres-${index + 1}=postgres://${host}`).join(","),
+    });
   });
 
   afterAll(async () => {
@@ -121,6 +135,15 @@ describe.skipIf(serversMissing !== null || process.platform !== "linux")("three 
       for (const account of ACCOUNTS)
         await post(machine(1), "/v1/accounts", { id: account, unit: "CREDITS" });
       await payIn(machines);
+      let parts: ReadonlyMap<string, string> = new Map();
+      await eventually(
+        "the console shows every part as up",
+        async () => {
+          parts = await partsOf(machine(2));
+          return parts.has("postgres-2") && [...parts.values()].every((state) => state === "up");
+        },
+        () => [...parts],
+      );
     },
     TEST_MILLISECONDS_MAX,
   );

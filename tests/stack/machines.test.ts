@@ -114,8 +114,10 @@ test("all name the same nodes, those that begin as primaries first and each on a
 test("the console asks every part on every machine, where it listens", () => {
   const { targets } = readConsoleConfig(environmentOf("console"));
   expect(targets.map(({ name }) => name.replace(/-\d$/, "")).filter((name) => name !== "redis")).toEqual(
-    ["haproxy", "api", "nats", "writer", "dispatch"].flatMap((name) => [name, name, name]),
+    ["haproxy", "api", "nats", "writer", "dispatch", "postgres"].flatMap((name) => [name, name, name]),
   );
+  const books = targets.flatMap(({ name, url }) => (name.startsWith("postgres-") ? [url.host] : []));
+  expect(environmentOf("api")["DATABASE_URL"]).toContain(`@${books.join(",")}/`);
   for (const { name, url } of targets.filter((each) => /^(?:api|writer|dispatch)-/.test(each.name)))
     expect(url.port).toBe(environmentOf(name.replace(/-\d$/, ""))["METRICS_PORT"] ?? "");
   const nodes = targets.flatMap(({ name, url }) => (name.startsWith("redis-") ? [url.host] : []));
@@ -174,6 +176,7 @@ describe("run.sh, for who has no Docker", () => {
     RAZONETE_SHARDS: "8",
     RAZONETE_REDIS_MEMORY: "4gb",
     RAZONETE_BOOKS: "books-1:5432,books-2:5432",
+    RAZONETE_BOOKS_PARTS: "postgres-1=postgres://books-1:5432,postgres-2=postgres://books-2:5432",
     RAZONETE_BOOKS_TLS: "&sslmode=verify-full",
     RAZONETE_MIN_STANDBYS: "0",
     RAZONETE_BIND: "*:443",

@@ -10,11 +10,13 @@ const CONFIGURATION = join(import.meta.dir, "../../../deploy/haproxy/haproxy.cfg
  *
  * @param roundRobin each API gets its share, so that several decide at once; else the first one gets all that it can take
  * @param environment further variables that its configuration names; `{port}` in one is the port
+ * @param configuration beside the files that it names
  */
 export async function startHaproxy(
   apiPorts: readonly number[],
   roundRobin: boolean,
   environment: Readonly<Record<string, string>> = {},
+  configuration = CONFIGURATION,
 ): Promise<ServerProcess> {
   const program = pathOf("haproxy");
   const apis = apiPorts.map((port, index) => `HAPROXY_API_${index + 1}=127.0.0.1:${port}`);
@@ -34,7 +36,7 @@ export async function startHaproxy(
       program,
       "-db",
       "-f",
-      CONFIGURATION,
+      configuration,
     ],
     isReady: async (port) => {
       const scheme = environment["HAPROXY_TLS"] === undefined ? "http" : "https";
