@@ -9,7 +9,7 @@ export const tortureBounds = {
   recovery_check_milliseconds_max: 5_000,
   /** How long the operator tries to restore while the load and other faults go on. */
   operator_milliseconds_max: 20_000,
-  /** How long the loss of a folder waits for all copies to be there. */
+  /** How long a fault waits for all copies to be there, where no second one is to be taken. */
   whole_milliseconds_max: 8_000,
   restore_milliseconds_max: 120_000,
   audit_milliseconds_max: 120_000,

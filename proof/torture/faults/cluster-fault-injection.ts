@@ -1,6 +1,6 @@
 import { tortureBounds } from "../torture-bounds.ts";
 import type { FaultyLink } from "./faulty-link.ts";
-import type { FaultAction, Hit, Link, ProcessName } from "../plan/fault.ts";
+import type { Fault, Hit, Link, ProcessName } from "../plan/fault.ts";
 import type { FaultsInProgress } from "./faults-in-progress.ts";
 import { cutToSynced, type FsyncRecord } from "./power-loss.ts";
 import { injectNodeFault, type NodeFaultContext } from "../nodes/node-fault-injection.ts";
@@ -35,10 +35,10 @@ export interface ClusterFaultContext {
  */
 export function injectClusterFault(
   context: ClusterFaultContext,
-  action: FaultAction,
-  lastsMilliseconds: number,
+  fault: Fault,
   hits: (hit: Hit) => void,
 ): Promise<string | null> {
+  const { action, lastsMilliseconds } = fault;
   const { faults, processes, clock, fsyncRecord, natsStore, redisAof, operator } = context;
   const during = async (undo: () => void): Promise<null> => {
     await faults.wait(lastsMilliseconds);
@@ -83,7 +83,7 @@ export function injectClusterFault(
     case "apart":
       return context.nodes === null
         ? Promise.resolve("there is one server of each kind")
-        : injectNodeFault(context.nodes, action, lastsMilliseconds, hits);
+        : injectNodeFault(context.nodes, fault, action, hits);
     case "cut":
       return during(linkNamed(context, action.link).cut(action.everyMilliseconds));
     case "lose-replies":

@@ -1,4 +1,4 @@
-import type { FaultRecord } from "../plan/fault.ts";
+import type { FaultAction, FaultRecord, Hit } from "../plan/fault.ts";
 
 /** Whether two nodes of Redis were harmed at once, or one while another was not back with all that there is. */
 export function tookTwoCopies(records: readonly FaultRecord[]): boolean {
@@ -9,10 +9,14 @@ export function tookTwoCopies(records: readonly FaultRecord[]): boolean {
   return harmed.some(
     (one) =>
       hasTwoCopies(one) ||
-      one.hit?.wereCopiesMissing === true ||
-      (one.fault.action.type === "apart" && one.hit?.hasMostPrimaries === true) ||
+      (one.hit !== undefined && mayTakeMore(one.fault.action, one.hit)) ||
       harmed.some((other) => other !== one && one.beganAt < other.undoneAt && other.beganAt < one.undoneAt),
   );
+}
+
+/** Whether it may take more than a copy of one machine, which is what it hits. */
+export function mayTakeMore({ type }: FaultAction, { wereCopiesMissing, hasMostPrimaries }: Hit): boolean {
+  return wereCopiesMissing === true || (type === "apart" && hasMostPrimaries === true);
 }
 
 function redisNodes({ fault: { action }, hit }: FaultRecord): readonly string[] {

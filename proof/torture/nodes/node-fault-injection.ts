@@ -2,8 +2,9 @@ import { rmSync } from "node:fs";
 import type { FaultedProcess } from "../faults/faulted-process.ts";
 import type { FaultsInProgress } from "../faults/faults-in-progress.ts";
 import { freezeFor, killFor } from "../faults/process-fault-injection.ts";
-import type { FaultAction, Hit, ProcessName } from "../plan/fault.ts";
+import type { Fault, FaultAction, Hit, ProcessName } from "../plan/fault.ts";
 import { tortureBounds } from "../torture-bounds.ts";
+import { mayTakeMore } from "./copies-taken.ts";
 import type { MachineNetwork } from "./machine-network.ts";
 import type { NodeRoles } from "./node-roles.ts";
 import type { NodeSupervision } from "./node-supervision.ts";
@@ -26,24 +27,30 @@ const POLL_MILLISECONDS = 100;
 /**
  * A fault that hits a role.
  *
+ * @param action the fault's
  * @param hits told whom it hits, when it begins
  * @returns why it was not done; null if it was
  */
 export async function injectNodeFault(
   context: NodeFaultContext,
+  { lastsMilliseconds, onlyWhole = false }: Fault,
   action: Extract<FaultAction, { readonly type: "kill-role" | "stop-role" | "folder-lost" | "apart" }>,
-  lastsMilliseconds: number,
   hits: (hit: Hit) => void,
 ): Promise<string | null> {
-  const { faults, roles, named } = context;
+  const { faults, roles, supervision, named } = context;
   // With a copy missing already, this one may be the last that has something.
-  if (action.type === "folder-lost" && !(await isWholeInTime(context)))
-    return "copies were missing already, so that what is lost with another one is not promised";
-  const [hit, wereCopiesMissing] = await Promise.all([
+  if (action.type === "folder-lost" && !(await isInTime(faults, () => isAllWhole(supervision))))
+    return COPIES_MISSING;
+  if (onlyWhole && !(await isInTime(faults, async () => !(await supervision.areCopiesMissing()))))
+    return COPIES_MISSING;
+  const [holder, wereCopiesMissing] = await Promise.all([
     roles.holderOf(action.of),
-    context.supervision.areCopiesMissing(),
+    supervision.areCopiesMissing(),
   ]);
-  hits({ ...hit, wereCopiesMissing });
+  const hit = { ...holder, wereCopiesMissing };
+  if (onlyWhole && mayTakeMore(action, hit))
+    return "the machine had most of the primaries, so that what is answered elsewhere while it is cut off is not promised";
+  hits(hit);
   const processes = named(hit.processes);
   switch (action.type) {
     case "kill-role":
@@ -69,9 +76,15 @@ export async function injectNodeFault(
   }
 }
 
-async function isWholeInTime({ faults, supervision }: NodeFaultContext): Promise<boolean> {
+const COPIES_MISSING = "copies were missing already, so that what is lost with another one is not promised";
+
+async function isAllWhole(supervision: NodeSupervision): Promise<boolean> {
+  return (await supervision.missing()).length === 0;
+}
+
+async function isInTime(faults: FaultsInProgress, holds: () => Promise<boolean>): Promise<boolean> {
   const deadline = performance.now() + tortureBounds.whole_milliseconds_max;
-  while ((await supervision.missing()).length > 0) {
+  while (!(await holds())) {
     if (performance.now() > deadline) return false;
     await faults.wait(POLL_MILLISECONDS);
   }

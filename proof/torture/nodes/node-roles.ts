@@ -52,23 +52,28 @@ export class NodeRoles {
           "redis-primary-and-replica": [primary, replica],
         }[role];
         const shards = shardsIn(primary.slots, this.#cluster.join.shards);
-        return { processes: nodes.map((node) => this.#nameOf(node)), shards };
+        const hasMostPrimaries = nodes.some((node) => hasMost(this.#ofMachine(node, view), view));
+        return { processes: nodes.map((node) => this.#nameOf(node)), shards, hasMostPrimaries };
       }
     }
   }
 
   #machineOf(primary: NodeLine, view: readonly NodeLine[]): Hit {
     const { join } = this.#cluster;
-    const machine = join.places[this.#placeOf(primary)]?.machine;
-    const all = view.filter((node) => join.places[this.#placeOf(node)]?.machine === machine);
-    const number = Number(machine?.replace("machine ", ""));
-    const owners = (nodes: readonly NodeLine[]) =>
-      nodes.filter(({ isPrimary, slots }) => isPrimary && slots.length > 0);
+    const all = this.#ofMachine(primary, view);
+    const number = Number(join.places[this.#placeOf(primary)]?.machine?.replace("machine ", ""));
     return {
       processes: [...all.map((node) => this.#nameOf(node)), `nats-${number}`],
-      shards: owners(all).flatMap(({ slots }) => shardsIn(slots, join.shards)),
-      hasMostPrimaries: owners(all).length * 2 > owners(view).length,
+      shards: all.filter(isOwner).flatMap(({ slots }) => shardsIn(slots, join.shards)),
+      hasMostPrimaries: hasMost(all, view),
     };
+  }
+
+  /** All nodes on the machine of this one. */
+  #ofMachine(node: NodeLine, view: readonly NodeLine[]): readonly NodeLine[] {
+    const { places } = this.#cluster.join;
+    const machine = places[this.#placeOf(node)]?.machine;
+    return view.filter((other) => places[this.#placeOf(other)]?.machine === machine);
   }
 
   /** Of the first node that knows of a primary of each shard, or else of any that answers. */
@@ -96,4 +101,12 @@ export class NodeRoles {
 
 function epochOf(view: readonly NodeLine[]): number {
   return Math.max(...view.map(({ epoch }) => epoch));
+}
+
+function hasMost(nodes: readonly NodeLine[], view: readonly NodeLine[]): boolean {
+  return nodes.filter(isOwner).length * 2 > view.filter(isOwner).length;
+}
+
+function isOwner({ isPrimary, slots }: NodeLine): boolean {
+  return isPrimary && slots.length > 0;
 }

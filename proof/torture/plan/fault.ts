@@ -30,6 +30,11 @@ export interface Fault {
   readonly afterMilliseconds: number;
   /** From its beginning until it is undone (process started again or thawed, network repaired, disk freed). */
   readonly lastsMilliseconds: number;
+  /**
+   * Done only while no other copy of Redis is missing or behind, so that what is answered has to survive it: that is waited
+   * for, for a while.
+   */
+  readonly onlyWhole?: boolean;
 }
 
 export type FaultAction =
@@ -76,7 +81,10 @@ export interface Hit {
   readonly shards: readonly number[] | null;
   /** Whether copies of Redis were missing or behind already when it began: then this one may be the last. */
   readonly wereCopiesMissing?: boolean;
-  /** Whether most of the primaries are among them: cut off, they replace the others without what those answer meanwhile. */
+  /**
+   * Whether most of the primaries are on a machine of one of them: cut off from others, it replaces those without what they
+   * answer meanwhile.
+   */
   readonly hasMostPrimaries?: boolean;
 }
 

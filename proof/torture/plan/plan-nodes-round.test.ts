@@ -57,7 +57,10 @@ describe("the plan of a round over nodes", () => {
   test("spares who knows what was answered in rounds that take two copies", () => {
     const twice = rounds(3).filter((faults) => faults.some(takesTwoCopies));
     expect(twice.length).toBeGreaterThan(30);
-    for (const faults of twice) expect(faults.filter(endsApi)).toEqual([]);
+    for (const faults of twice) {
+      expect(faults.filter(endsApi)).toEqual([]);
+      expect(faults.filter(({ onlyWhole }) => onlyWhole)).toEqual([]);
+    }
   });
 
   test("takes one copy of Redis after the other in the rest, and a folder where nothing else is harmed", () => {
@@ -65,6 +68,8 @@ describe("the plan of a round over nodes", () => {
     expect(single.length).toBeGreaterThan(30);
     for (const faults of single) {
       const ofRedis = faults.filter(takesRedis);
+      for (const fault of ofRedis)
+        if (fault.action.type !== "folder-lost") expect(fault.onlyWhole).toBeTrue();
       for (const [index, fault] of ofRedis.entries()) {
         const next = ofRedis[index + 1];
         if (next !== undefined) expect(next.afterMilliseconds).toBeGreaterThanOrEqual(endOf(fault));

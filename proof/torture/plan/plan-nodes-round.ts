@@ -76,7 +76,7 @@ function planOneCopy(random: Random, plan: RoundOptions): DrawnFault[] {
       if (at < redisFreeAt) continue;
       redisFreeAt = endOf(fault) + COPY_BACK_MILLISECONDS;
     }
-    drawn.push(fault);
+    drawn.push("of" in fault.action && takesRedis(fault.action) ? { ...fault, onlyWhole: true } : fault);
   }
   return drawn;
 }

@@ -166,9 +166,7 @@ export class ClusterUnderTest implements SystemUnderTest {
 
   inject(fault: Fault): Promise<FaultRecord> {
     const { faults } = this.#faultContext;
-    return faults.run(fault, (hits) =>
-      injectClusterFault(this.#faultContext, fault.action, fault.lastsMilliseconds, hits),
-    );
+    return faults.run(fault, (hits) => injectClusterFault(this.#faultContext, fault, hits));
   }
 
   async recover(): Promise<readonly RestoreReport[]> {
