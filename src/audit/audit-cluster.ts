@@ -63,7 +63,7 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
           await checkAccounts(snapshot, some, findings);
           await checkChains(snapshot, some, findings);
         }
-        await checkCommands(snapshot, scan.duplicateMarks, hash, findings);
+        await checkCommands(snapshot, scan.duplicateMarks, hash, system.shards, findings);
         await checkHolds(snapshot, findings);
         await checkReversals(snapshot, findings);
         const awaited = await checkTransits(snapshot, system.shards, findings);

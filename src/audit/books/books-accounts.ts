@@ -1,5 +1,7 @@
+import { z } from "zod";
 import { bounds } from "../../bounds.ts";
 import type { AccountId } from "../../ledger/account.ts";
+import { shardOf } from "../../ledger/account-id.ts";
 import { integers, texts } from "../../keep/pg-array.ts";
 import { type Row, type Snapshot } from "./books-snapshot.ts";
 import { LIMIT_IN_FORCE } from "./books-chains.ts";
@@ -91,13 +93,16 @@ const LIMITS_WITHOUT_ENTRIES = `
 
 /**
  * Finds commands that took effect twice, among those that have one of these marks. The id of a request is never used
- * again; a client's key may be, once it is forgotten. What finishes a part of a transaction across shards has the command that was
- * decided at its home.
+ * again; a client's key may be, once it is forgotten, and at any time on another shard, where it stands for another command. What
+ * finishes a part of a transaction across shards has the command that was decided at its home.
+ *
+ * @param shards how many there are
  */
 export async function checkCommands(
   books: Snapshot,
   marks: ReadonlySet<number>,
   hash: TextHash,
+  shards: number,
   findings: Findings,
 ): Promise<void> {
   if (marks.size === 0) return;
@@ -105,35 +110,55 @@ export async function checkCommands(
   const markOfCommand = `(${hash.inSql(id)} >> ${MARK_SHIFT})`;
   const query = `
     WITH effects AS (
-      SELECT min(account) AS account, min(seq) AS seq, ${id} AS command, min(time) AS time FROM entries
+      SELECT min(account) AS account, min(seq) AS seq, ${id} AS command, min(time) AS time, shard FROM entries
       WHERE ${markOfCommand} IN (SELECT unnest($1::text::bigint[])) AND NOT EXISTS (
         SELECT FROM parts AS p WHERE p.state = 'finished'
           AND p.shard = entries.shard AND p.ended_g = entries.g AND p.ended_event = entries.event
       )
       GROUP BY entries.command, shard, g, event
-      UNION ALL SELECT account, NULL, ${id}, changed_at FROM limits
+      UNION ALL SELECT account, NULL, ${id}, changed_at, NULL FROM limits
       WHERE command <> 'initial' AND ${markOfCommand} IN (SELECT unnest($1::text::bigint[]))
-      UNION ALL SELECT account, NULL, ${id}, time FROM holds
+      UNION ALL SELECT account, NULL, ${id}, time, shard FROM holds
       WHERE ${markOfCommand} IN (SELECT unnest($1::text::bigint[]))
     )
-    SELECT account, seq::text, command, account_before, seq_before::text FROM (
-      SELECT account, seq, command, time, lag(account) OVER w AS account_before, lag(seq) OVER w AS seq_before,
-        lag(time) OVER w AS time_before
-      FROM effects WINDOW w AS (PARTITION BY command ORDER BY time, account, seq)
-    ) AS e
-    WHERE account_before IS NOT NULL
-      AND (command LIKE 'req:%' OR time::numeric < time_before::numeric
-        + 3600000000 * (SELECT key_hours_least FROM system)::numeric)`;
-  for (const row of await queryLimited(books, findings, `SELECT * FROM (${query}) AS doubled`, [
-    integers([...marks], (mark) => mark),
-  ])) {
-    const first = `account ${row["account_before"]}${row["seq_before"] === null ? "" : `, seq ${row["seq_before"]}`}`;
-    const seq = row["seq"];
-    findings.add(
-      "command-doubled",
-      accountIn(row),
-      seq === null || seq === undefined ? null : Number(seq),
-      `the command ${row["command"]} took effect already: ${first}`,
-    );
+    SELECT command, (SELECT key_hours_least FROM system) AS key_hours,
+      json_agg(json_build_array(account, seq, time, shard) ORDER BY time, account, seq)::text AS effects
+    FROM effects GROUP BY command
+    HAVING count(*) > CASE WHEN command LIKE 'req:%' THEN 1 ELSE count(DISTINCT shard) END`;
+  const rows = await books.query(query, [integers([...marks], (mark) => mark)]);
+  for (const { command, key_hours: keyHours, effects } of rows) {
+    const isRequest = String(command).startsWith("req:");
+    const microseconds = Number(keyHours) * MICROSECONDS_OF_HOUR;
+    const latest = new Map<number, Effect>();
+    for (const effect of effectsOf(String(effects))) {
+      // What changes a limit does not tell its shard.
+      const shard = isRequest ? 0 : (effect.shard ?? shardOf(effect.account, shards));
+      const before = latest.get(shard);
+      latest.set(shard, effect);
+      if (before === undefined || (!isRequest && effect.time >= before.time + microseconds)) continue;
+      const first = `account ${before.account}${before.seq === null ? "" : `, seq ${before.seq}`}`;
+      const detail = `the command ${command} took effect already: ${first}`;
+      findings.add("command-doubled", effect.account, effect.seq, detail);
+    }
   }
+}
+
+interface Effect {
+  readonly account: AccountId;
+  readonly seq: number | null;
+  /** Microseconds. */
+  readonly time: number;
+  readonly shard: number | null;
+}
+
+const MICROSECONDS_OF_HOUR = 3_600_000_000;
+const EFFECTS = z.array(z.tuple([z.string(), z.number().nullable(), z.number(), z.number().nullable()]));
+
+function effectsOf(json: string): Effect[] {
+  return EFFECTS.parse(JSON.parse(json)).map(([account, seq, time, shard]) => ({
+    account,
+    seq,
+    time,
+    shard,
+  }));
 }
