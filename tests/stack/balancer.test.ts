@@ -222,8 +222,8 @@ describe.skipIf(serversMissing !== null)("HAProxy", () => {
     const { stack, takeSeen } = shared();
     for (const [bytes, wanted, sent] of [
       [6 * 1024, /^HTTP\/1.1 200 /, 2],
-      [8 * 1024, /^HTTP\/1.1 503 [^]*"outcome":"unknown"}$/, 1],
-      [200 * 1024, /^HTTP\/1.1 503 [^]*"outcome":"unknown"}$/, 1],
+      [8 * 1024, /^HTTP\/1.1 503 [^]*"outcome": "unknown"\n}\n$/, 1],
+      [200 * 1024, /^HTTP\/1.1 503 [^]*"outcome": "unknown"\n}\n$/, 1],
     ] as const) {
       await bothReady(shared());
       takeSeen();
@@ -254,7 +254,7 @@ describe.skipIf(serversMissing !== null)("HAProxy", () => {
     // This one is sent to an API: HAProxy has not noticed yet. It may also just close the connection.
     const { answer, send } = await rawRequest(Number(new URL(stack.url).port));
     send("POST /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx");
-    expect(await answer).toMatch(/^$|^HTTP\/1.1 503 [^]*"outcome":"unknown"}$/);
+    expect(await answer).toMatch(/^$|^HTTP\/1.1 503 [^]*"outcome": "unknown"\n}\n$/);
     const response = await answerOrNone(stack.url, 503);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
     expect(response.headers.get("retry-after")).toBe("1");
