@@ -167,10 +167,7 @@ export class RedisLedger implements Ledger {
       isAcross ||= answer.type === "across";
       if (answer.type === "again" && this.#shards.length > 1) await pauseForOthers();
     }
-    throw new LedgerUnavailable(
-      "it changed faster than it could be decided",
-      isAcross ? this.#unsent : "none",
-    );
+    throw new LedgerUnavailable(NEVER_STILL, isAcross ? this.#unsent : "none");
   }
 
   async submitAll(commands: readonly Command[]): Promise<AllOrNone> {
@@ -207,7 +204,7 @@ export class RedisLedger implements Ledger {
       }
       return { type: "done", outcomes };
     }
-    throw new LedgerUnavailable("it changed faster than it could be decided", "none");
+    throw new LedgerUnavailable(NEVER_STILL, "none");
   }
 
   async account(id: AccountId): Promise<Account | null> {
@@ -378,6 +375,9 @@ export class RedisLedger implements Ledger {
 
 /** Where a filter may be what takes the time. */
 const TOO_LONG = `, or not within ${bounds.history_milliseconds_max} ms: then ask for less, such as a longer beginning of a name`;
+
+const NEVER_STILL =
+  "its accounts changed, or were kept still by transactions across shards, for as long as it could be tried";
 
 const APART: Outcome = { type: "refused", replayed: false, ...refusedFor("shards-apart") };
 const AS_IS: Prepared = { type: "as-is" };

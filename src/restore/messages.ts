@@ -10,6 +10,10 @@ const FOUND: Readonly<Record<RestoredShard["found"], string>> = {
   whole: "Redis is whole",
 };
 
+/** Where Redis's latest outbox could not be read: what was only there has left no trace. */
+const LATEST_IS_GONE: ReadonlySet<RestoredShard["found"]> = new Set(["empty", "older", "another epoch"]);
+const NOBODY_KNOWS = "Of what Redis has lost, and neither the books nor NATS had yet, nobody knows.";
+
 /** What was found and what the restore is going to do. */
 export function planLines({ feedError }: Diagnosis, report: RestoreReport): string[] {
   const { shards } = report;
@@ -87,11 +91,15 @@ function unknownLines(unknown: readonly UnknownEpoch[]): string[] {
 
 /** @param report of a restore that an earlier version has begun it has nothing of unknown epochs */
 function missingLines({
+  shards,
   missing: { batches, accounts, transits = [] },
   unknown = [],
-}: Pick<RestoreReport, "missing"> & Partial<Pick<RestoreReport, "unknown">>): string[] {
+}: Pick<RestoreReport, "missing" | "shards"> & Partial<Pick<RestoreReport, "unknown">>): string[] {
   if (batches.length + accounts.length + transits.length + unknown.length === 0)
-    return ["Nothing that was answered is known to be missing."];
+    return [
+      "Nothing that was answered is known to be missing.",
+      ...(shards.some(({ found }) => LATEST_IS_GONE.has(found)) ? [NOBODY_KNOWS] : []),
+    ];
   const lost = batches.reduce((sum, { from, to }) => sum + to - from + 1, 0);
   return [
     "What cannot be brought back, though it was answered:",

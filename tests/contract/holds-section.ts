@@ -200,14 +200,17 @@ export function holdsSection(the: () => Moves): void {
     ]);
   });
 
-  test("a frozen account makes no hold; its open ones are captured or released", async () => {
+  test("a frozen account makes no hold; its open ones are captured, also for more, or released", async () => {
     const { ledger, account } = the();
     const a = await account(0, 50);
     const one = held(await ledger.submit(hold(a, 10)));
     const two = held(await ledger.submit(hold(a, 10)));
     resultOf(await ledger.submit(change(a, { state: "frozen" })));
     expect(await ledger.submit(hold(a, 1))).toEqual(refused("account-frozen", { account: a }));
-    expect(accepted(await ledger.submit(capture(one.id)))).toMatchObject({ balance: 40, state: "frozen" });
+    expect(accepted(await ledger.submit(capture(one.id, { amount: 15 })))).toMatchObject({
+      balance: 35,
+      state: "frozen",
+    });
     expect(accepted(await ledger.submit(release(two.id)))).toMatchObject({ held: 0, state: "frozen" });
   });
 }

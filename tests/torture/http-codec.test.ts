@@ -229,12 +229,9 @@ describe("an answer that the contract has", () => {
   });
 
   test("is the balancer's own: it leaves the outcome unknown", async () => {
-    const file = new URL("../../deploy/haproxy/no-answer.http", import.meta.url);
-    const text = (await Bun.file(file).text()).replaceAll(/\r?\n/g, "\r\n");
-    const bodyAt = text.indexOf("\r\n\r\n");
-    const head = text.slice(0, bodyAt);
-    const outcome = { type: "answered", status: 503, head, body: text.slice(bodyAt + 4) } as const;
-    expect(decodeAnswer(TRANSACT, outcome).type).toBe("unknown");
+    const file = new URL("../../deploy/haproxy/no-answer.json", import.meta.url);
+    const body = (await Bun.file(file).text()).replace("%[var(txn.outcome,unknown)]", "unknown");
+    expect(decodeAnswer(TRANSACT, answered(503, JSON.parse(body), RETRY)).type).toBe("unknown");
   });
 });
 

@@ -169,6 +169,20 @@ describeWithRedis("what is answered to transactions across shards", () => {
     expect(answer).toMatchObject({ outcome: "none", message: "the books are too far behind" });
     expect(await ledger.account(A)).toMatchObject({ balance: 1000, held: 0 });
   });
+
+  test("where an account is kept still for too long, it is said that it may be that", async () => {
+    const key = `razonete:{1}:account:${B}`;
+    // As an open part with a condition on it leaves it: its parts, what goes out and comes in of them, and its locks.
+    await stand.command(["SET", key, `${String(await stand.command(["GET", key]))} 1 0 0 1`]);
+    for (const posting of [
+      [WORLD, B, 1],
+      [A, B, 1],
+    ] as const)
+      expect(await ledger.submit(transaction([posting])).catch((error: unknown) => String(error))).toContain(
+        "were kept still by transactions across shards",
+      );
+    expect(await ledger.account(A)).toMatchObject({ balance: 1000, held: 0 });
+  });
 });
 
 /** An account that is not there at the start. */

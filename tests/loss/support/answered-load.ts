@@ -139,7 +139,7 @@ export class AnsweredLoad {
         this.#countsOfClients[client] = this.countOfClients(client) + 1;
         return true;
       }
-      told = `${response.status} ${/"outcome":"\w+"/.exec(text)?.[0] ?? text}`;
+      told = `${response.status} ${/"outcome": ?"(\w+)"/.exec(text)?.[1] ?? text}`;
     } catch (error) {
       told = error instanceof Error ? error.name : String(error);
     }
