@@ -79,6 +79,8 @@ export const bounds = {
   accounts_cached_max: 50_000,
   /** A command waits this long for a decision. Then its client is told that nothing was done, or that it is unknown. */
   decision_milliseconds_max: 2000,
+  /** A shard that has not told by then how the commands of a batch were decided before is asked to decide them. */
+  recall_milliseconds_max: 500,
   /** Parts of transactions across shards that are open for so long, up to twice, are completed by any API. */
   transit_stale_milliseconds: 5000,
   /** Of them so many at once, the oldest first. More are only where a shard that decides them is away. */
