@@ -122,11 +122,7 @@ export class Shard {
     return this.#commands.submit({ commands, isGroup: true });
   }
 
-  /**
-   * How commands were answered before; `null` in the place of one that is not known here.
-   *
-   * @throws LedgerUnavailable (as a rejection)
-   */
+  /** How commands were answered before, `null` of one that is not known. @throws LedgerUnavailable (as a rejection) */
   async recall(commands: readonly PreparedCommand[]): Promise<readonly (Answer | null)[]> {
     const own = commands.flatMap(({ command, prepared }) => argumentsOf(command, prepared));
     try {
