@@ -101,7 +101,8 @@ export const bounds = {
   deadline_checks_skipped: 6,
   /**
    * Of the commands in one call of the Redis function, each of which weighs about as many as it costs transactions of the
-   * contest's route, or of reads. Redis does nothing else meanwhile: about 10 ms. Only what is atomic may be more.
+   * contest's route, or of reads. Redis does nothing else meanwhile: about 10 ms. Only what is atomic may be more, and what asks
+   * how a whole batch was decided before.
    */
   call_weight_max: 512,
   /** If at least this many requests were in a call or waiting when it was answered, the next call waits for as many. */
