@@ -79,6 +79,8 @@ export const bounds = {
   accounts_cached_max: 50_000,
   /** A command waits this long for a decision. Then its client is told that nothing was done, or that it is unknown. */
   decision_milliseconds_max: 2000,
+  /** A shard that has not told by then how the commands of a batch were decided before is asked to decide them. */
+  recall_milliseconds_max: 500,
   /** Parts of transactions across shards that are open for so long, up to twice, are completed by any API. */
   transit_stale_milliseconds: 5000,
   /** Of them so many at once, the oldest first. More are only where a shard that decides them is away. */
@@ -99,7 +101,8 @@ export const bounds = {
   deadline_checks_skipped: 6,
   /**
    * Of the commands in one call of the Redis function, each of which weighs about as many as it costs transactions of the
-   * contest's route, or of reads. Redis does nothing else meanwhile: about 10 ms. Only what is atomic may be more.
+   * contest's route, or of reads. Redis does nothing else meanwhile: about 10 ms. Only what is atomic may be more, and what asks
+   * how a whole batch was decided before.
    */
   call_weight_max: 512,
   /** If at least this many requests were in a call or waiting when it was answered, the next call waits for as many. */

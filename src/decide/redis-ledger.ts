@@ -23,6 +23,7 @@ import { placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
 import type { PreparedCommand } from "./calls/call-arguments.ts";
+import { FirstAdmission } from "./calls/first-admission.ts";
 import type { Answer, Prepared } from "./function-codec.ts";
 import { fromBooks, KeptTransactions } from "./kept-transactions.ts";
 import { readEntriesPage } from "./entries-page.ts";
@@ -66,11 +67,7 @@ export class RedisLedger implements Ledger {
   #checksToSkip = 0;
   /** Empty until Redis is admitted for the first time; after that their number never changes. */
   readonly #shards: Shard[] = [];
-  /**
-   * Requests that came before Redis was first admitted; calling one ends its wait. One promise shared by all of them
-   * would keep a reaction for each request that has given up.
-   */
-  readonly #waitingForAdmission = new Set<() => void>();
+  readonly #firstAdmission = new FirstAdmission();
   readonly #turns = new Turns();
   readonly #kept: KeptTransactions;
   readonly #across: AcrossShards;
@@ -103,13 +100,13 @@ export class RedisLedger implements Ledger {
   }
 
   async submit(command: Command): Promise<Outcome> {
-    if (this.#shards.length === 0) await this.#firstAdmission();
+    if (this.#shards.length === 0) await this.#firstAdmission.wait();
     return this.#decided(command, null);
   }
 
   /** What has to be looked up is so before any of them is sent: then all of them are, one after the other. */
   async submitEach(commands: readonly Command[]): Promise<readonly PromiseSettledResult<Outcome>[]> {
-    if (this.#shards.length === 0) await this.#firstAdmission();
+    if (this.#shards.length === 0) await this.#firstAdmission.wait();
     const found = commands.some(isLookedUp)
       ? await Promise.allSettled(
           commands.map(async (command) => (isLookedUp(command) ? this.#prepare(command) : null)),
@@ -121,13 +118,16 @@ export class RedisLedger implements Ledger {
         ? Promise.reject(one.reason)
         : this.#decided(command, one?.value ?? null);
     };
-    const across = this.#shards.length > 1 ? await this.#across.among(commands, found) : null;
-    if (across === null) return Promise.allSettled(commands.map(begin));
     const until = performance.now() + bounds.decision_milliseconds_max;
+    const isOne = this.#shards.length <= 1 || commands.length <= 1;
+    const across = isOne ? null : await this.#across.among(commands, found);
+    if (across === null) return Promise.allSettled(commands.map(begin));
     return inOrder(
       across.map((step, index) => ({
         ...step,
         begin: async () => {
+          const told = step.before === null ? null : this.#told(step.command, step.before, until);
+          if (told !== null) return told;
           if (performance.now() < until) return begin(step.command, index);
           throw new LedgerUnavailable("those before it took too long", this.#unsent);
         },
@@ -161,17 +161,23 @@ export class RedisLedger implements Ledger {
         isAcross || this.#across.isReversalAcross(prepared, home)
           ? await this.#across.decide(command, prepared, home, until)
           : await shard.submit({ command, prepared });
-      if (answer.type === "accepted")
-        return "decided" in answer ? this.#across.finished(answer, until) : answer;
-      if (answer.type === "refused") return this.#completed(command, answer);
+      const told = this.#told(command, answer, until);
+      if (told !== null) return told;
       isAcross ||= answer.type === "across";
       if (answer.type === "again" && this.#shards.length > 1) await pauseForOthers();
     }
     throw new LedgerUnavailable(NEVER_STILL, isAcross ? this.#unsent : "none");
   }
 
+  /** The outcome, if it was decided, now or before; else `null`. */
+  #told(command: Command, answer: Answer, until: number): Outcome | Promise<Outcome> | null {
+    if (answer.type === "accepted")
+      return "decided" in answer ? this.#across.finished(answer, until) : answer;
+    return answer.type === "refused" ? this.#completed(command, answer) : null;
+  }
+
   async submitAll(commands: readonly Command[]): Promise<AllOrNone> {
-    if (this.#shards.length === 0) await this.#firstAdmission();
+    if (this.#shards.length === 0) await this.#firstAdmission.wait();
     const [first] = commands;
     if (first === undefined) return { type: "done", outcomes: [] };
     const count = Math.max(1, this.#shards.length);
@@ -208,12 +214,12 @@ export class RedisLedger implements Ledger {
   }
 
   async account(id: AccountId): Promise<Account | null> {
-    if (this.#shards.length === 0) await this.#firstAdmission();
+    if (this.#shards.length === 0) await this.#firstAdmission.wait();
     return (await this.#shardOf(id).account(id, false))?.account ?? null;
   }
 
   async statement(id: AccountId): Promise<Statement | null> {
-    if (this.#shards.length === 0) await this.#firstAdmission();
+    if (this.#shards.length === 0) await this.#firstAdmission.wait();
     const snapshot = await this.#shardOf(id).account(id, true);
     if (snapshot === null) return null;
     const { account, entries, readAt } = snapshot;
@@ -221,19 +227,19 @@ export class RedisLedger implements Ledger {
   }
 
   async entries(id: AccountId, page: EntriesPage): Promise<readonly KeptEntry[] | null> {
-    if (this.#shards.length === 0) await this.#firstAdmission();
+    if (this.#shards.length === 0) await this.#firstAdmission.wait();
     const number = shardOf(id, Math.max(1, this.#shards.length));
     return readEntriesPage(this.#books, this.#shard(number), number, id, page);
   }
 
   async transaction(id: EventId): Promise<KeptTransaction | null> {
-    if (this.#shards.length === 0) await this.#firstAdmission();
+    if (this.#shards.length === 0) await this.#firstAdmission.wait();
     const transaction = await this.#kept.transaction(id);
     return transaction === null ? null : { transaction, reversedBy: await this.#kept.reversalOf(id) };
   }
 
   async hold(id: EventId): Promise<Hold | null> {
-    if (this.#shards.length === 0) await this.#firstAdmission();
+    if (this.#shards.length === 0) await this.#firstAdmission.wait();
     if (placeOfEvent("h", id) === null) return null;
     const shard = this.#shard(shardOfEvent("h", id, this.#shards.length));
     return (await shard.hold(id)) ?? (await fromBooks(this.#books.hold(id)));
@@ -256,7 +262,7 @@ export class RedisLedger implements Ledger {
   }
 
   async totals(): Promise<LedgerTotals> {
-    if (this.#shards.length === 0) await this.#firstAdmission();
+    if (this.#shards.length === 0) await this.#firstAdmission.wait();
     return totalsOf(this.#shards, this.#books);
   }
 
@@ -271,7 +277,7 @@ export class RedisLedger implements Ledger {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const proceed of this.#waitingForAdmission) proceed();
+    this.#firstAdmission.end();
     const deadline = performance.now() + bounds.decision_milliseconds_max;
     const isIdle = (): boolean => this.#across.idle && this.#shards.every((shard) => shard.idle);
     while (performance.now() < deadline && !isIdle()) await Bun.sleep(1);
@@ -300,24 +306,7 @@ export class RedisLedger implements Ledger {
     while (this.#shards.length < shards) this.#shards.push(this.#newShard(this.#shards.length));
     for (const [number, shard] of this.#shards.entries())
       if (only === null || only === number) shard.wake(newEpoch);
-    for (const proceed of this.#waitingForAdmission) proceed();
-  }
-
-  /**
-   * Waits until Redis is admitted for the first time, but not long. A restarted process listens before that, and a
-   * balancer that has not noticed the restart sends it requests at once. They wait, as all requests do while Redis is
-   * away.
-   */
-  #firstAdmission(): Promise<void> {
-    return new Promise((resolve) => {
-      const proceed = (): void => {
-        clearTimeout(timer);
-        this.#waitingForAdmission.delete(proceed);
-        resolve();
-      };
-      const timer = setTimeout(proceed, bounds.first_admission_milliseconds_max);
-      this.#waitingForAdmission.add(proceed);
-    });
+    this.#firstAdmission.end();
   }
 
   /** `null`: something has to be looked up. */

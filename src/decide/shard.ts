@@ -122,16 +122,14 @@ export class Shard {
     return this.#commands.submit({ commands, isGroup: true });
   }
 
-  /**
-   * How a command was answered before, where it cannot be decided now; `null` if it is not known here.
-   *
-   * @throws LedgerUnavailable (as a rejection)
-   */
-  async recall({ command, prepared }: PreparedCommand): Promise<Answer | null> {
-    const args = [...this.#head(), ...argumentsOf(command, prepared)];
+  /** How commands were answered before, `null` of one that is not known. @throws LedgerUnavailable (as a rejection) */
+  async recall(commands: readonly PreparedCommand[]): Promise<readonly (Answer | null)[]> {
+    const own = commands.flatMap(({ command, prepared }) => argumentsOf(command, prepared));
     try {
-      const [, , text = ""] = await this.#recalled(args);
-      return text === "#" ? null : parseAnswer(text, command, this.#number);
+      const [, , ...texts] = await this.#recalled([...this.#head(), ...own]);
+      return commands.map(({ command }, index) =>
+        texts[index] === "#" ? null : parseAnswer(texts[index] ?? "", command, this.#number),
+      );
     } catch (error) {
       throw new LedgerUnavailable("Redis does not tell what became of it", "none", { cause: error });
     }

@@ -44,7 +44,7 @@ describeWithRedis("the link to a Redis", () => {
       await eventually("it has compared", () => JSON.stringify(own.readiness()).includes("the books in"));
       const options = { feed: silentFeed, outboxBatchesMax: 1000, balancerResends: false };
       const shard = new Shard(0, own, new CallCycle(), options);
-      const told = shard.recall({ command: credit("1"), prepared: { type: "as-is" } });
+      const told = shard.recall([{ command: credit("1"), prepared: { type: "as-is" } }]);
       expect(String(await told.catch((error: unknown) => error))).toContain(
         "Redis does not tell what became of it",
       );

@@ -81,6 +81,30 @@ describeWithRedis("one shard of a Redis Cluster is away", () => {
     ]);
   });
 
+  test("a batch that is sent again is told what the others have decided, before and after it in the batch", async () => {
+    const commands = [
+      transaction([[A, B, 1]], { id: "key:before" }),
+      transaction([[C, A, 2]], { id: "key:away" }),
+      transaction([[A, B, 4]], { id: "key:after" }),
+    ];
+    const replayed = (await ledger.submitEach(commands)).map((one) => {
+      if (one.status === "rejected") throw one.reason;
+      return { status: "fulfilled", value: { ...one.value, replayed: true } } as const;
+    });
+    freeze(2);
+    const [before, away, after] = await ledger.submitEach(commands);
+    expect(before).toEqual(replayed[0]);
+    expect(away).toMatchObject({ status: "rejected", reason: { outcome: "unknown" } });
+    expect(after).toEqual(replayed[2]);
+    await thaw(2);
+    expect(await ledger.submitEach(commands)).toEqual(replayed);
+    await rowsBecome([
+      [997, 0],
+      [1005, 0],
+      [998, 0],
+    ]);
+  });
+
   test("the trial balance is told all the same, and names it; with all of them away it is not", async () => {
     const isWhole = async () => (await ledger.totals()).shardsAway === undefined;
     await eventually("all answer", isWhole);

@@ -287,12 +287,15 @@ describeWithRedis("a ledger on three shards", () => {
   test("only an atomic batch is refused for it", async () => {
     const command = {
       type: "transaction",
-      id: requestId(),
+      id: "key:apart",
       conditions: [],
       isDryRun: false,
       ...NO_DETAILS,
     } as const;
     const outcome = await ledger.submitAll([{ ...command, postings: [{ from: A, to: B, amount: 1 }] }]);
     expect(outcome).toMatchObject({ type: "refused", index: 0, refused: { refusal: "shards-apart" } });
+    // It is not remembered.
+    const mended = await ledger.submitAll([{ ...command, postings: [{ from: A, to: WORLD, amount: 1 }] }]);
+    expect(mended).toMatchObject({ type: "done", outcomes: [{ type: "accepted", replayed: false }] });
   });
 });

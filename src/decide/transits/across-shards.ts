@@ -12,8 +12,9 @@ import type { Answer, Prepared } from "../function-codec.ts";
 import type { BooksReader } from "../ports.ts";
 import type { Shards } from "../shards.ts";
 import { areApart, shardsOf } from "../prepare.ts";
+import { decidedBefore } from "./decided-before.ts";
 import { completeParts, finishParts, undoParts } from "./end-parts.ts";
-import { accountsOfEnd } from "./ended-parts.ts";
+import { EndedParts } from "./ended-parts.ts";
 import { accountsOf, type Step } from "./in-order.ts";
 import { type Moves, type Part, partsOf, toldBy } from "./parts-of.ts";
 import type { TransitAnswer } from "./transit-answers.ts";
@@ -45,7 +46,7 @@ interface Request<Of = AcrossCommand> {
  */
 export class AcrossShards {
   readonly #shards: Shards;
-  readonly #books: BooksReader;
+  readonly #ended: EndedParts;
   /** What is known of a command that no shard was asked to decide. */
   readonly #undecided: LedgerUnavailable["outcome"];
   #underWay = 0;
@@ -53,7 +54,7 @@ export class AcrossShards {
   /** @param balancerResends see `ShardOptions` */
   constructor(shards: Shards, books: BooksReader, balancerResends: boolean) {
     this.#shards = shards;
-    this.#books = books;
+    this.#ended = new EndedParts(shards, books);
     this.#undecided = balancerResends ? "unknown" : "none";
   }
 
@@ -69,10 +70,11 @@ export class AcrossShards {
   }
 
   /**
-   * Of several commands that take effect one after the other, which are across shards, and on which accounts each is.
+   * Of several commands that take effect one after the other, which are across shards, on which accounts each is, and how
+   * it was answered before, where that is known.
    *
    * @param found what was looked up for the command in the same place
-   * @returns null if all are of one shard each
+   * @returns null if all are of one shard each: nothing is asked for then
    */
   async among(
     commands: readonly Command[],
@@ -89,10 +91,12 @@ export class AcrossShards {
           areApart(of) ||
           (prepared !== null && this.isReversalAcross(prepared, home)) ||
           (command.type === "capture" && (await this.#isCaptureAcross(command, home)));
-        return { command, isAcross, accounts: accountsOf(command, prepared) };
+        return { command, prepared, isAcross, accounts: accountsOf(command, prepared) };
       }),
     );
-    return across.some(({ isAcross }) => isAcross) ? across : null;
+    if (!across.some(({ isAcross }) => isAcross)) return null;
+    const before = await decidedBefore(this.#shards, across);
+    return across.map((one, index) => ({ ...one, before: before[index] ?? null }));
   }
 
   /** Of one that does not say itself where it goes. */
@@ -255,10 +259,10 @@ export class AcrossShards {
     cause: LedgerUnavailable,
   ): Promise<Answer> {
     if (isDryRun) throw cause;
-    const before = await this.#shards
+    const [before = null] = await this.#shards
       .of(home)
-      .recall({ command, prepared })
-      .catch(() => null);
+      .recall([{ command, prepared }])
+      .catch(() => []);
     if (before === null) throw cause;
     return before;
   }
@@ -269,10 +273,7 @@ export class AcrossShards {
     const ended = await finishParts(this.#shards, attempt, shards, decided).catch(failAs("unknown"));
     if (result.type !== "transaction") return outcome;
     const others = await Promise.all(
-      ended.map(
-        async (accounts, index) =>
-          accounts ?? accountsOfEnd(this.#shards, this.#books, attempt, shards[index] ?? 0),
-      ),
+      ended.map(async (accounts, index) => accounts ?? this.#ended.accountsOf(attempt, shards[index] ?? 0)),
     ).catch(failAs("unknown"));
     return withAccounts(outcome, others.flat());
   }

@@ -1,7 +1,7 @@
 import { type AccountId, WORLD } from "../../ledger/account.ts";
 import type { Command } from "../../ledger/command.ts";
 import type { Posting } from "../../ledger/transaction.ts";
-import type { Prepared } from "../function-codec.ts";
+import type { Answer, Prepared } from "../function-codec.ts";
 
 /** One of several commands that are to take effect one after the other. */
 export interface Step<T> {
@@ -9,6 +9,8 @@ export interface Step<T> {
   readonly accounts: readonly AccountId[] | null;
   /** It takes several calls. Others that are begun one after the other are decided in that order. */
   readonly isAcross: boolean;
+  /** How it was decided before: then it changes nothing any more, and waits for nobody. */
+  readonly before: Answer | null;
   readonly begin: () => Promise<T>;
 }
 
@@ -20,7 +22,7 @@ export function inOrder<T>(steps: readonly Step<T>[]): Promise<PromiseSettledRes
   const begun: { readonly step: Step<T>; readonly isLate: boolean; readonly outcome: Promise<T> }[] = [];
   for (const step of steps) {
     const before = begun
-      .filter((other) => (step.isAcross || other.isLate) && meet(step, other.step))
+      .filter((other) => step.before === null && (step.isAcross || other.isLate) && meet(step, other.step))
       .map(({ outcome }) => outcome);
     const outcome = before.length === 0 ? step.begin() : Promise.allSettled(before).then(step.begin);
     begun.push({ step, isLate: step.isAcross || before.length > 0, outcome });

@@ -87,7 +87,7 @@ export class MortalApi implements Disposable {
     return {
       submit: unlessDead("decide", (command) => shard.submit(command)),
       ask: (command) => unlessDead(command.type, () => shard.ask(command))(),
-      recall: read((command) => shard.recall(command)),
+      recall: read((commands) => shard.recall(commands)),
       oldestOpen: read((...args) => shard.oldestOpen(...args)),
       reachable: read(() => shard.reachable()),
       account: read((...args) => shard.account(...args)),
