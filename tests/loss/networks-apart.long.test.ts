@@ -159,6 +159,7 @@ describe.skipIf(serversMissing !== null || networkMissing !== null)("a network t
     await load.goesOn([1, 2], ENOUGH);
     expect(load.countOf(0)).toBe(there);
     expect(await standbys()).toEqual([false, true]);
+    expectWaiting(had);
     expect(await lastKept(1)).toEqual(had);
     await machines.healed("the primary of PostgreSQL cut off, and then the primary of shard 0");
     await trimmed();
