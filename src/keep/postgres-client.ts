@@ -22,6 +22,19 @@ const exactBigint = {
  */
 const READ_WRITE: object = { default_transaction_read_only: "off" };
 
+/**
+ * How soon PostgreSQL ends the session of a machine that has vanished without a word, as by a loss of power or a cut network:
+ * within 10 s. Until then it holds its locks, so that nobody else becomes the leader; by default for two hours. On a socket
+ * of the same machine PostgreSQL does without.
+ */
+const VANISHED: Readonly<Record<string, number>> = {
+  tcp_keepalives_idle: 5,
+  tcp_keepalives_interval: 1,
+  tcp_keepalives_count: 5,
+  // What it has sent and nobody confirms, in milliseconds.
+  tcp_user_timeout: 10_000,
+};
+
 export type Sql = postgres.Sql<{ bigint: number }>;
 export type Transaction = postgres.TransactionSql<{ bigint: number }>;
 export type Queryable = Sql | Transaction;
@@ -71,6 +84,7 @@ export function connectPostgres(pool: PoolOptions): Sql {
       // After a commit, batches are removed from the outbox. So it must be on disk, whatever the server's default is.
       synchronous_commit: "on",
       ...READ_WRITE,
+      ...VANISHED,
       default_transaction_isolation: "read committed",
     },
   });

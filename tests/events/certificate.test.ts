@@ -84,7 +84,7 @@ test("the embedded ledger shows a new certificate: its streams end, and go on wi
       () => server.url,
       "",
       () => Infinity,
-      ca.file,
+      { ca: ca.file },
     );
   const followers = Array.from({ length: READERS }, follow);
   const load = paying(server.url, ca.file);
@@ -124,7 +124,7 @@ test.skipIf(serversMissing !== null)("HAProxy shows a new certificate: its strea
         () => url,
         "",
         () => Infinity,
-        ca.file,
+        { ca: ca.file },
       ),
   );
   const load = paying(url, ca.file);

@@ -26,6 +26,11 @@ describe.skipIf(serversMissing !== null)("a session with PostgreSQL", () => {
     ["default_transaction_isolation", "serializable", "read committed"],
     ["synchronous_commit", "off", "on"],
     ["statement_timeout", "0", "5s"],
+    // Else a machine that vanishes keeps its locks for two hours.
+    ["tcp_keepalives_idle", "0", "5"],
+    ["tcp_keepalives_interval", "0", "1"],
+    ["tcp_keepalives_count", "0", "5"],
+    ["tcp_user_timeout", "0", "10000"],
   ] as const;
   for (const [name, theirs, ours] of WANTED) {
     test(`has its own ${name}`, async () => {

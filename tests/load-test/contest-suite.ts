@@ -28,7 +28,8 @@ export function contestSuite(scale: number, requests: number): void {
   });
 }
 
-async function passesTheContest(url: string, scale: number, requests: number): Promise<void> {
+/** Runs the load test against a fresh system, to its end: nothing is wrong, all balances among it. */
+export async function passesTheContest(url: string, scale: number, requests: number): Promise<void> {
   using folder = temporaryFolder();
   const args = ["rinha", "--url", url, "--scale", String(scale), "--out", "out"];
   const run = Bun.spawn([process.execPath, MAIN, ...args], {

@@ -5,6 +5,8 @@ import { connect, createServer, type NetConnectOpts } from "node:net";
  * network namespace, so it is a way into one, and out of it.
  */
 const [from = "", to = ""] = process.argv.slice(2);
+// PostgreSQL comes as another user.
+process.umask(0);
 
 function placeOf(text: string): NetConnectOpts {
   if (text.startsWith("/")) return { path: text };

@@ -41,6 +41,8 @@ export interface StreamOptions {
   readonly key?: string;
   /** The file of the CA whose certificates are trusted. */
   readonly ca?: string | undefined;
+  /** The socket that leads there, in place of the address. */
+  readonly unix?: string | undefined;
   /** Called with each event that came whole. */
   readonly onEvent: (event: Told) => void;
   /** Called with each block of the stream, comments and all. */
@@ -52,7 +54,7 @@ export interface StreamOptions {
 
 /** Follows a stream until it ends, or is ended. Parsed by the words of the HTML standard, apart from the code under test. */
 export async function follow(url: string, options: StreamOptions): Promise<void> {
-  const { query = "", lastId = null, key, ca, onEvent, onBlock, signal, bytesMax = Infinity } = options;
+  const { query = "", lastId = null, key, ca, unix, onEvent, onBlock, signal, bytesMax = Infinity } = options;
   const cut = new AbortController();
   signal?.addEventListener("abort", () => cut.abort(), { once: true });
   const response = await fetch(`${url}/v1/events?${query}`, {
@@ -63,6 +65,7 @@ export async function follow(url: string, options: StreamOptions): Promise<void>
     },
     signal: cut.signal,
     ...(ca === undefined ? {} : { tls: { ca: Bun.file(ca) } }),
+    ...(unix === undefined ? {} : { unix }),
   });
   if (!response.ok || response.body === null) throw new Error(`${response.status}: ${await response.text()}`);
   let bytes = 0;
@@ -109,6 +112,8 @@ function toldIn(block: string): Told | null {
   return { ...parsed, cursor: fields.get("id") ?? null };
 }
 
+type Way = Pick<StreamOptions, "ca" | "unix">;
+
 /** Follows until it is stopped, and comes again with the id that it noted last. */
 export class Follower {
   readonly events: Told[] = [];
@@ -119,8 +124,8 @@ export class Follower {
   readonly #done: Promise<void>;
 
   /** @param bytesOf how many bytes it reads before it is cut off */
-  constructor(urlOf: () => string, query = "", bytesOf: () => number = () => Infinity, ca?: string) {
-    this.#done = this.#run(urlOf, query, bytesOf, ca);
+  constructor(urlOf: () => string, query = "", bytesOf: () => number = () => Infinity, way: Way = {}) {
+    this.#done = this.#run(urlOf, query, bytesOf, way);
   }
 
   get ids(): string[] {
@@ -132,12 +137,12 @@ export class Follower {
     await this.#done;
   }
 
-  async #run(urlOf: () => string, query: string, bytesOf: () => number, ca?: string): Promise<void> {
+  async #run(urlOf: () => string, query: string, bytesOf: () => number, way: Way): Promise<void> {
     while (!this.#stop.signal.aborted) {
       this.returns += 1;
       await follow(urlOf(), {
         query,
-        ca,
+        ...way,
         lastId: this.#lastId,
         bytesMax: bytesOf(),
         signal: this.#stop.signal,

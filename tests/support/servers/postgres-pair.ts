@@ -19,10 +19,19 @@ export interface PostgresPair {
   dispose(): Promise<void>;
 }
 
-export async function startPostgresPair({ durable = false } = {}): Promise<PostgresPair> {
+export interface PairOptions {
+  /** With fsync. */
+  readonly durable?: boolean;
+  /** Where the other one finds this server, as libpq has it; by default where it is. Asked once for each. */
+  readonly wayTo?: (server: PostgresServer, index: number) => string;
+}
+
+export async function startPostgresPair(options: PairOptions = {}): Promise<PostgresPair> {
+  const { durable = false, wayTo = placeOf } = options;
   const servers: PostgresServer[] = [];
+  const ways: string[] = [];
   const settingsOf = (self: number) => () => {
-    const other = servers[1 - self];
+    const way = ways[1 - self];
     return {
       cluster_name: `postgres_${self + 1}`,
       wal_log_hints: "on",
@@ -30,19 +39,18 @@ export async function startPostgresPair({ durable = false } = {}): Promise<Postg
       // For those who ask again and again meanwhile.
       wal_retrieve_retry_interval: "100ms",
       // Where it is no standby, this is not looked at.
-      primary_conninfo:
-        other === undefined
-          ? ""
-          : `host=127.0.0.1 port=${other.process.port} user=razonete application_name=postgres_${self + 1}`,
+      primary_conninfo: way === undefined ? "" : `${way} user=razonete application_name=postgres_${self + 1}`,
     };
   };
   const first = await startPostgres({ durable, more: settingsOf(0) });
   servers.push(first);
+  ways.push(wayTo(first, 0));
   // As an administrator of it does, so that it can be changed while it runs.
   await ask(first.url, "ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (postgres_1, postgres_2)'");
   await ask(first.url, "SELECT pg_reload_conf()");
   const second = await startPostgres({ durable, more: settingsOf(1), copyOf: first });
   servers.push(second);
+  ways.push(wayTo(second, 1));
   const pair: PostgresPair = {
     first,
     second,
@@ -71,6 +79,10 @@ export async function startPostgresPair({ durable = false } = {}): Promise<Postg
   };
   await pair.followed(first);
   return pair;
+}
+
+function placeOf({ process }: PostgresServer): string {
+  return `host=127.0.0.1 port=${process.port}`;
 }
 
 async function ask(url: string, statement: string): Promise<readonly unknown[]> {
