@@ -1,4 +1,4 @@
-import { copyFileSync, appendFileSync, realpathSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { environmentOfStack } from "../../../src/config.ts";
 import { tortureBounds } from "../torture-bounds.ts";
@@ -79,6 +79,7 @@ export async function setUpCluster(
     if (!isMany) await prepareBooks(books);
     const disks = new Map<ProcessName, SmallDisk>();
     if (small) {
+      for (const folder of [data.redis, data.nats]) mkdirSync(folder, { recursive: true });
       disks.set("redis", new SmallDisk(data.redis, tortureBounds.redis_disk_bytes));
       disks.set("nats", new SmallDisk(data.nats, tortureBounds.nats_disk_bytes));
       disks.set("postgres", new SmallDisk(data.postgres, tortureBounds.postgres_disk_bytes));
