@@ -326,7 +326,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
     {
       file: "src/decide/transits/completion-rounds.ts",
       find: "milliseconds: number = bounds.transit_stale_milliseconds",
-      replace: "milliseconds: number = 100",
+      replace: "milliseconds: number = 30",
     },
     {
       file: "src/decide/transits/end-parts.ts",
