@@ -14,7 +14,7 @@ interface Options {
 }
 
 function fault(processes: readonly ProcessName[], options: Options = {}): FaultRecord {
-  const { from = 0, to = 1_000, role = "redis-primary", type = "stop-role", skipped = null } = options;
+  const { from = 0, to = 1_000, role = "redis-primary", type = "kill-role", skipped = null } = options;
   const { wereCopiesMissing = false, hasMostPrimaries = false } = options;
   const hit: Hit = { processes, shards: [0], wereCopiesMissing, hasMostPrimaries };
   const of = { role, shard: 0 };
@@ -46,13 +46,36 @@ describe("whether two copies were taken", () => {
     ["two that are apart", [fault(["redis-1", "redis-4"], { role: "redis-replica", type: "apart" })], false],
     [
       "a machine that is frozen with most of the primaries",
-      [fault(["redis-1", "redis-5"], { role: "machine", hasMostPrimaries: true })],
+      [
+        fault(["redis-1", "redis-5"], {
+          to: 3_000,
+          type: "stop-role",
+          role: "machine",
+          hasMostPrimaries: true,
+        }),
+      ],
       false,
     ],
     [
       "a machine that is cut off with most of the primaries",
       [fault(["redis-1", "redis-5"], { role: "machine", type: "apart", hasMostPrimaries: true })],
       true,
+    ],
+    [
+      "one that thaws long before another is elected",
+      [fault(["redis-1"], { to: 650, type: "stop-role" })],
+      false,
+    ],
+    [
+      "one that may thaw while another is elected",
+      [fault(["redis-1"], { to: 950, type: "stop-role" })],
+      true,
+    ],
+    ["one that thaws long after that", [fault(["redis-1"], { to: 3_000, type: "stop-role" })], false],
+    [
+      "a replica that is frozen as long",
+      [fault(["redis-4"], { to: 950, type: "stop-role", role: "redis-replica" })],
+      false,
     ],
     ["one beside what is no copy of Redis", [one, fault(["nats-1"], { from: 500 })], false],
     ["one that was not taken", [one, fault(["redis-4"], { from: 500, skipped: "why" })], false],
