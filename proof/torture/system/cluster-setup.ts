@@ -79,7 +79,7 @@ export async function setUpCluster(
     if (!isMany) await prepareBooks(books);
     const disks = new Map<ProcessName, SmallDisk>();
     if (small) {
-      for (const folder of [data.redis, data.nats]) mkdirSync(folder, { recursive: true });
+      for (const made of [data.redis, data.nats]) mkdirSync(made, { recursive: true });
       disks.set("redis", new SmallDisk(data.redis, tortureBounds.redis_disk_bytes));
       disks.set("nats", new SmallDisk(data.nats, tortureBounds.nats_disk_bytes));
       disks.set("postgres", new SmallDisk(data.postgres, tortureBounds.postgres_disk_bytes));
