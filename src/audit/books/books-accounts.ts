@@ -93,8 +93,8 @@ const LIMITS_WITHOUT_ENTRIES = `
 
 /**
  * Finds commands that took effect twice, among those that have one of these marks. The id of a request is never used
- * again; a client's key may be, once it is forgotten, and at any time on another shard, where it stands for another command. What
- * finishes a part of a transaction across shards has the command that was decided at its home.
+ * again; a client's key may be, once it is forgotten, and at any time on another shard, where it stands for another
+ * command. What finishes a part of a transaction across shards has the command that was decided at its home.
  *
  * @param shards how many there are
  */
