@@ -129,6 +129,15 @@ export const bounds = {
    * 1.9 s after the old one froze, and decisions are to go on within 3 s.
    */
   primary_silent_looks_max: 4,
+  /** `cluster-node-timeout`: before a primary was silent for so long, a cluster elects nobody in its place. */
+  node_timeout_milliseconds_min: 500,
+  /** A primary that was not heard for longer may have been replaced. Longer than an idle one is not asked for. */
+  primary_unheard_milliseconds_max: 450,
+  /**
+   * For so long after that, or after it was found, one replica's word is too little. Then an election is won or given up:
+   * votes need a primary that counts as failing, as one that is back does for two `cluster-node-timeout`; they count for 2 s.
+   */
+  primary_doubt_milliseconds: 3_000,
   /** A shard that has not decided for so long needs a person: a cluster has a new primary sooner. */
   shard_alarm_milliseconds: 6_000,
   /** From then on what the person is to do is looked up this often: what is there may change. */
@@ -356,6 +365,9 @@ assert(bounds.decision_milliseconds_max < bounds.stop_milliseconds_max);
 assert(
   (bounds.fence_silent_looks_max - 1) * bounds.fence_look_milliseconds >= bounds.decision_milliseconds_max,
 );
+assert(bounds.primary_unheard_milliseconds_max < bounds.node_timeout_milliseconds_min);
+// An idle primary is asked in each look.
+assert(bounds.fence_look_milliseconds * 1.5 < bounds.primary_unheard_milliseconds_max);
 // An answered transaction is in the books within 250 ms, even if the feed does not deliver it.
 assert(
   bounds.keep_pace_milliseconds + bounds.feed_patience_milliseconds + bounds.outbox_look_milliseconds < 250,

@@ -1,5 +1,6 @@
 import { ErrorReply } from "@redis/client";
 import { z } from "zod";
+import { bounds } from "../bounds.ts";
 import type { Redis } from "./redis-client.ts";
 import { faultOfSettings } from "./server-settings.ts";
 
@@ -26,9 +27,15 @@ const FSYNC_SETTINGS = {
   "no-appendfsync-on-rewrite": "no",
 } as const;
 
-/** The settings of the log, by name; null if this user may not ask for them, as with many a managed Redis. */
-type LogSettings = Readonly<Record<string, string>> | null;
-const NOT_ASKED: LogSettings = {};
+/**
+ * Before a node was silent for so long the others elect nobody in its place. Who uses it relies on that
+ * (nodes/doubt.ts).
+ */
+const NODE_TIMEOUT = "cluster-node-timeout";
+
+/** The settings of the log, and the one of the cluster, by name; null if this user may not ask for them, as with many a managed Redis. */
+type AskedSettings = Readonly<Record<string, string>> | null;
+const NOT_ASKED: AskedSettings = {};
 
 /**
  * Asks Redis for its role and for the settings that the ledger's promise stands on. docs/operations.md lists them.
@@ -73,7 +80,7 @@ async function ask(
   client: Client,
   durable: boolean,
   ...sections: readonly string[]
-): Promise<{ readonly told: string; readonly config: LogSettings }> {
+): Promise<{ readonly told: string; readonly config: AskedSettings }> {
   const [info, config] = await Promise.all([
     client.sendCommand(["INFO", "server", "memory", "replication", ...sections]),
     durable ? readConfig(client) : NOT_ASKED,
@@ -82,7 +89,7 @@ async function ask(
 }
 
 /** What is wrong with its settings, for a person; null if nothing is. */
-function faultOf(server: string, told: string, config: LogSettings, durable: boolean): string | null {
+function faultOf(server: string, told: string, config: AskedSettings, durable: boolean): string | null {
   if (config === null) {
     return (
       `${server} does not tell whether it fsyncs before it answers: allow CONFIG GET to this user, or set ` +
@@ -99,7 +106,15 @@ function faultOf(server: string, told: string, config: LogSettings, durable: boo
   const fsync = Object.entries(FSYNC_SETTINGS).map(([setting, wanted]) => {
     return { name: setting, value: config[setting], wanted, relaxable: true };
   });
-  return faultOfSettings(`${server} may lose what it has answered`, [policy, ...fsync], durable);
+  const timeout = config[NODE_TIMEOUT];
+  const election = {
+    name: NODE_TIMEOUT,
+    value: timeout,
+    wanted: `${bounds.node_timeout_milliseconds_min} or more`,
+    isMet: timeout === undefined || Number(timeout) >= bounds.node_timeout_milliseconds_min,
+    relaxable: false,
+  };
+  return faultOfSettings(`${server} may lose what it has answered`, [policy, ...fsync, election], durable);
 }
 
 /** Whether Redis follows another one. */
@@ -116,9 +131,14 @@ function isReplicaBy(info: string): boolean {
   return infoField(info, "role") !== "master";
 }
 
-async function readConfig(client: Client): Promise<LogSettings> {
+async function readConfig(client: Client): Promise<AskedSettings> {
   try {
-    const reply: unknown = await client.sendCommand(["CONFIG", "GET", ...Object.keys(FSYNC_SETTINGS)]);
+    const reply: unknown = await client.sendCommand([
+      "CONFIG",
+      "GET",
+      ...Object.keys(FSYNC_SETTINGS),
+      NODE_TIMEOUT,
+    ]);
     const texts = z.array(z.string()).parse(reply);
     return Object.fromEntries(
       texts.flatMap((name, index) => (index % 2 === 0 ? [[name, texts[index + 1] ?? ""]] : [])),

@@ -4,6 +4,8 @@ export interface RequiredSetting {
   /** `undefined`: the server does not tell. */
   readonly value: string | undefined;
   readonly wanted: string;
+  /** Default: it is what is wanted. */
+  readonly isMet?: boolean;
   /** It is only about what is on disk after a loss of power: `DURABILITY=relaxed` does without it. */
   readonly relaxable: boolean;
 }
@@ -20,7 +22,7 @@ export function faultOfSettings(
   durable: boolean,
 ): string | null {
   const wrong = settings.filter(
-    ({ value, wanted, relaxable }) => value !== wanted && (durable || !relaxable),
+    ({ value, wanted, isMet, relaxable }) => !(isMet ?? value === wanted) && (durable || !relaxable),
   );
   if (wrong.length === 0) return null;
   const list = wrong.map(({ name, value, wanted }) => `${name} ${wanted} (it is ${value ?? "not told"})`);

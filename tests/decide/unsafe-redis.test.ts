@@ -32,6 +32,12 @@ describeWithRedis("a server with settings that the promise does not stand on", (
       setting("maxmemory-policy", "noeviction", policy, false),
     ),
     {
+      name: "cluster-node-timeout is 499",
+      reason: /^Redis may lose what it has answered: set cluster-node-timeout 500 or more \(it is 499\)$/,
+      make: () => stand.command(["CONFIG", "SET", "cluster-node-timeout", "499"]),
+      mend: () => stand.command(["CONFIG", "SET", "cluster-node-timeout", "500"]),
+    },
+    {
       name: "Redis is a replica",
       reason: /^Redis is a replica: set REDIS_URL to the primary/,
       make: () => stand.command(["REPLICAOF", "127.0.0.1", "1"]),

@@ -62,19 +62,8 @@ describe("whether two copies were taken", () => {
       true,
     ],
     [
-      "one that thaws long before another is elected",
-      [fault(["redis-1"], { to: 650, type: "stop-role" })],
-      false,
-    ],
-    [
       "one that may thaw while another is elected",
       [fault(["redis-1"], { to: 950, type: "stop-role" })],
-      true,
-    ],
-    ["one that thaws long after that", [fault(["redis-1"], { to: 3_000, type: "stop-role" })], false],
-    [
-      "a replica that is frozen as long",
-      [fault(["redis-4"], { to: 950, type: "stop-role", role: "redis-replica" })],
       false,
     ],
     ["one beside what is no copy of Redis", [one, fault(["nats-1"], { from: 500 })], false],

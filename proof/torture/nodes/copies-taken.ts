@@ -10,24 +10,8 @@ export function tookTwoCopies(records: readonly FaultRecord[]): boolean {
     (one) =>
       hasTwoCopies(one) ||
       (one.hit !== undefined && mayTakeMore(one.fault.action, one.hit)) ||
-      mayThawInElection(one) ||
       harmed.some((other) => other !== one && one.beganAt < other.undoneAt && other.beganAt < one.undoneAt),
   );
-}
-
-/** From the beginning of its freeze: how soon, and how late, a primary is replaced. */
-const ELECTED_MILLISECONDS_MIN = 700;
-const ELECTED_MILLISECONDS_MAX = 2_500;
-
-/**
- * The hole that is known (docs/reliability.md, "Over nodes"): a primary that thaws while another one is elected may answer once
- * more, and what it answers then is lost.
- */
-function mayThawInElection({ fault: { action }, beganAt, undoneAt }: FaultRecord): boolean {
-  const isOfPrimary =
-    action.type === "stop-role" && (action.of.role === "redis-primary" || action.of.role === "machine");
-  const lasted = undoneAt - beganAt;
-  return isOfPrimary && lasted >= ELECTED_MILLISECONDS_MIN && lasted <= ELECTED_MILLISECONDS_MAX;
 }
 
 /** Whether it may take more than a copy of one machine, which is what it hits. */

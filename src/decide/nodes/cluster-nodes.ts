@@ -13,7 +13,7 @@ import {
   primariesOf,
   slotOf,
 } from "./cluster-map.ts";
-import { ClusterShardNode } from "./cluster-shard-node.ts";
+import { ClusterShardNode, type FoundPrimary } from "./cluster-shard-node.ts";
 import { withCopies } from "./confirm.ts";
 import {
   NOT_REACHED,
@@ -83,9 +83,13 @@ export class ClusterNodes implements RedisNodes {
     this.#peers.clear();
   }
 
-  async #findPrimary(shard: number): Promise<string | null> {
+  async #findPrimary(shard: number): Promise<FoundPrimary | null> {
     const place = await this.#place(shard);
-    return place === null ? null : this.#urlOf(place.primary);
+    if (place === null) return null;
+    return {
+      url: this.#urlOf(place.primary),
+      replicas: place.replicas.filter(({ isFailing }) => !isFailing).length,
+    };
   }
 
   async #place(shard: number): Promise<Place | null> {

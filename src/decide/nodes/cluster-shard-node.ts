@@ -3,7 +3,8 @@ import { bounds } from "../../bounds.ts";
 import { bareAddress } from "../../redis-address.ts";
 import { connectRedis, type Redis } from "../redis-client.ts";
 import { slotOf } from "./cluster-map.ts";
-import { withCopies } from "./confirm.ts";
+import { replicasOf, withCopies } from "./confirm.ts";
+import { Doubt, type Reason } from "./doubt.ts";
 import { whyMoved } from "./moved.ts";
 import {
   type Commands,
@@ -16,9 +17,17 @@ import {
 } from "./redis-nodes.ts";
 
 export interface ClusterShardOptions extends RedisNodesOptions {
-  /** The URL of the shard's primary; null if it has none. Rejects if the cluster cannot be asked. */
-  readonly findPrimary: () => Promise<string | null>;
+  /** The shard's primary; null if it has none. Rejects if the cluster cannot be asked. */
+  readonly findPrimary: () => Promise<FoundPrimary | null>;
 }
+
+export interface FoundPrimary {
+  readonly url: string;
+  /** Its replicas, without those that count as failing: one of these would replace it. */
+  readonly replicas: number;
+}
+
+const CHANGED = "the primary may have changed";
 
 /** Answers of a node that is not, or not now, the primary of the shard: it is looked for again. */
 const NOT_PRIMARY = new Set(["MOVED", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "UNBLOCKED"]);
@@ -42,6 +51,12 @@ export class ClusterShardNode implements ShardNode {
   #unsaved = 0;
   readonly #proof: string;
   readonly #watchers: NodeWatcher[] = [];
+  #doubt = new Doubt(0);
+  /** The URL of the primary that it is about. */
+  #doubted: string | null = null;
+  #needed: Promise<number> = Promise.resolve(0);
+  #neededAt = Number.NEGATIVE_INFINITY;
+  #neededFor: Reason | null = null;
   #client: Redis | null = null;
   /** The URL that the client is for. */
   #target: string | null = null;
@@ -90,13 +105,14 @@ export class ClusterShardNode implements ShardNode {
     const client = this.#client;
     if (!this.#isFound || client === null) throw new ClientOfflineError();
     this.#unanswered += 1;
+    const sentAt = performance.now();
     try {
       const answer = await client.sendCommand<T>([...args], options);
-      if (client === this.#client) this.#silentLooks = 0;
+      if (client === this.#client) this.#heard(sentAt);
       return answer;
     } catch (error) {
       if (error instanceof ErrorReply && client === this.#client) {
-        this.#silentLooks = 0;
+        this.#heard(sentAt);
         if (NOT_PRIMARY.has(error.message.split(" ", 1)[0] ?? "")) {
           const why = whyMoved(error.message, true) ?? error.message;
           this.#trouble = `${this.address} is not the primary of shard ${this.#shard} (${why})`;
@@ -143,22 +159,54 @@ export class ClusterShardNode implements ShardNode {
         const sent = [this.sendCommand<T>(args, options), this.#write("EXPIRE")] as const;
         const [first, second] = await Promise.allSettled(sent);
         if (first.status === "rejected") throw first.reason;
-        if (second.status === "rejected")
-          throw new Unconfirmed("the primary may have changed", { cause: second.reason });
+        if (second.status === "rejected") throw new Unconfirmed(CHANGED, { cause: second.reason });
         return [first.value, Number(second.value)] as const;
       },
       this,
     );
-    if (written === 1) return answer;
-    // The key is not there yet, so nothing was written.
-    await withCopies(replicas, () => this.#write("SET"), this).catch((error: unknown) => {
-      throw error instanceof Unconfirmed
-        ? error
-        : new Unconfirmed("the primary may have changed", { cause: error });
-    });
-    // What was read over another connection may have been of another node.
-    if (connection !== this.connection) throw new Unconfirmed("the primary may have changed");
+    if (written === 1 && this.#doubt.reasonAt(performance.now()) === null) return answer;
+    try {
+      // The key is not there yet, so nothing was written.
+      if (written !== 1) await withCopies(replicas, () => this.#write("SET"), this);
+      await this.#settle();
+    } catch (error) {
+      throw error instanceof Unconfirmed ? error : new Unconfirmed(CHANGED, { cause: error });
+    }
+    // What was seen over another connection may have been of another node.
+    if (connection !== this.connection) throw new Unconfirmed(CHANGED);
     return answer;
+  }
+
+  /** Where there is doubt, more replicas have to confirm. WAIT asks for all that was written over this connection. */
+  async #settle(): Promise<void> {
+    const now = performance.now();
+    const reason = this.#doubt.reasonAt(now);
+    if (reason === null) return;
+    if (reason !== this.#neededFor || now - this.#neededAt > bounds.primary_look_milliseconds) {
+      this.#neededFor = reason;
+      this.#neededAt = now;
+      this.#needed = reason === "silent" ? this.#electable() : this.#online();
+    }
+    const needed = Math.max(await this.#needed, this.#minReplicas);
+    const confirming = await replicasOf(needed, this);
+    if (confirming < needed)
+      throw new Unconfirmed(
+        `${confirming} replicas confirm it, not ${needed}: all have to, as ${this.address} ${reason === "silent" ? "was silent, and may have been replaced" : "may have become the primary only now"}`,
+      );
+  }
+
+  /** The replicas, of which one may have been elected; that one does not confirm. Those that are failing are not elected. */
+  async #electable(): Promise<number> {
+    const found = await this.#options.findPrimary();
+    if (found?.url === this.#target) return found.replicas;
+    this.search();
+    throw new Unconfirmed("another node is the primary now");
+  }
+
+  /** The replicas that follow. */
+  async #online(): Promise<number> {
+    const told = await this.sendCommand<string>(["INFO", "replication"]);
+    return told.split(",state=online,").length - 1;
   }
 
   #write(command: "EXPIRE" | "SET"): Promise<unknown> {
@@ -169,13 +217,18 @@ export class ClusterShardNode implements ShardNode {
   }
 
   #look(): void {
-    if (this.#unanswered === 0) return;
+    if (this.#unanswered === 0) return this.#ask();
     this.#silentLooks += 1;
     if (this.#silentLooks < bounds.primary_silent_looks_max || this.#options.isPatient === true) return;
     this.#trouble = `${this.address}, the primary of shard ${this.#shard}, does not answer`;
     // Its calls are rejected by that.
     this.#drop();
     this.search();
+  }
+
+  /** So that one that nobody asks is heard. */
+  #ask(): void {
+    if (this.#isFound && this.#minReplicas > 0) this.sendCommand(["PING"]).catch(() => {});
   }
 
   #drop(): void {
@@ -192,7 +245,7 @@ export class ClusterShardNode implements ShardNode {
       // A node that has just denied to be the primary is asked again only after a moment.
       if (!isFirst) await Bun.sleep(bounds.primary_look_milliseconds);
       try {
-        const url = await this.#options.findPrimary();
+        const url = (await this.#options.findPrimary())?.url ?? null;
         if (this.#closed || this.#isFound) break;
         if (url === null) this.#trouble = this.#noPrimary();
         else if (url !== this.#target) this.#connect(url);
@@ -232,10 +285,20 @@ export class ClusterShardNode implements ShardNode {
     client.connect().catch(() => {});
   }
 
+  #heard(sentAt: number): void {
+    this.#silentLooks = 0;
+    this.#doubt.heard(sentAt, performance.now());
+  }
+
   #found(): void {
     this.#isFound = true;
     this.#connections += 1;
     this.#silentLooks = 0;
+    // The same one as before may have been silent meanwhile.
+    if (this.#doubted !== this.#target) {
+      this.#doubted = this.#target;
+      this.#doubt = new Doubt(performance.now());
+    }
     for (const { onReady } of this.#watchers) onReady();
   }
 }

@@ -17,16 +17,26 @@ export async function withCopies<T>(
 ): Promise<T> {
   if (minReplicas === 0) return send();
   const sent = send();
-  const wait = ["WAIT", String(minReplicas), String(bounds.replicas_milliseconds_max)];
-  const [answer, copies] = await Promise.allSettled([sent, connection.sendCommand(wait)]);
+  const [answer, copies] = await Promise.allSettled([sent, replicasOf(minReplicas, connection)]);
   if (answer.status === "rejected") throw answer.reason;
-  if (copies.status === "rejected")
-    throw new Unconfirmed(`its replicas could not be waited for (${messageOf(copies.reason)})`, {
-      cause: copies.reason,
-    });
-  if (Number(copies.value) < minReplicas)
+  if (copies.status === "rejected") throw copies.reason;
+  if (copies.value < minReplicas)
     throw new Unconfirmed(
-      `${Number(copies.value)} replicas confirm it, not ${minReplicas} (MIN_REPLICAS): the others are away, or do not follow it`,
+      `${copies.value} replicas confirm it, not ${minReplicas} (MIN_REPLICAS): the others are away, or do not follow it`,
     );
   return answer.value;
+}
+
+/**
+ * WAIT: how many replicas have on disk what this connection has written, as soon as it is so many.
+ *
+ * @throws Unconfirmed if it is not answered
+ */
+export async function replicasOf(replicas: number, connection: Commands): Promise<number> {
+  const wait = ["WAIT", String(replicas), String(bounds.replicas_milliseconds_max)];
+  try {
+    return Number(await connection.sendCommand(wait));
+  } catch (error) {
+    throw new Unconfirmed(`its replicas could not be waited for (${messageOf(error)})`, { cause: error });
+  }
 }

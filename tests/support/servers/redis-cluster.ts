@@ -191,7 +191,7 @@ async function startNode(
     aclfile,
     "cluster-enabled": "yes",
     "cluster-node-timeout": String(NODE_TIMEOUT),
-    "cluster-replica-validity-factor": "3",
+    "cluster-replica-validity-factor": "16",
     "repl-ping-replica-period": "1",
     "repl-diskless-sync-delay": "0",
     "repl-backlog-size": "128mb",

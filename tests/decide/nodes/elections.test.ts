@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { z } from "zod";
+import { openRedisNodes } from "../../../src/decide/nodes/open-nodes.ts";
+import { eventually } from "../../support/eventually.ts";
+import { failOnLeaks } from "../../support/leaks.ts";
+import { describeWithRedis } from "../../support/redis-under-test.ts";
+import { type ClusterNodeServer, RedisCluster } from "../../support/servers/redis-cluster.ts";
+import { ready } from "../support/ready-node.ts";
+
+failOnLeaks();
+setDefaultTimeout(120_000);
+
+const LIST = "razonete:{0}:list";
+const ROUNDS = 6;
+
+describeWithRedis("an election", () => {
+  let cluster: RedisCluster;
+  beforeEach(async () => {
+    cluster = await RedisCluster.start();
+  });
+  afterEach(() => cluster?.dispose());
+
+  // Patient: it is answered over the connection that it had before. Otherwise it may have given the primary up.
+  for (const isPatient of [true, false])
+    test(`while which the old primary thaws: nothing is confirmed that the new one does not have (${isPatient ? "patient" : "given up"})`, async () => {
+      const nodes = openRedisNodes(cluster.url, { minReplicas: 1, isPatient });
+      const node = await ready(nodes, 0);
+      const confirmed: string[] = [];
+      let sent = 0;
+      const load = setInterval(() => {
+        const item = String((sent += 1));
+        node.confirmed.sendCommand(["RPUSH", LIST, item]).then(
+          () => confirmed.push(item),
+          () => {},
+        );
+      }, 2);
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const before = confirmed.length;
+        await eventually("it is confirmed", () => confirmed.length > before);
+        const old = await cluster.primaryOf(0);
+        const others = cluster.nodesOf(0).filter((one) => one !== old);
+        const epoch = await epochOf(others);
+        old.process.signal("SIGSTOP");
+        // Votes of the time before may still count, and then nobody asks for more.
+        const deadline = performance.now() + 5_000;
+        while ((await epochOf(others)) === epoch && performance.now() < deadline) await Bun.sleep(1);
+        old.process.signal("SIGCONT");
+        await eventually("it is whole", async () => isWhole(await cluster.primaryOf(0)));
+        // One at a time: a replica that was just filled may still be behind.
+        await Bun.sleep(500);
+      }
+      clearInterval(load);
+      nodes.close();
+      const primary = await cluster.primaryOf(0);
+      const there = new Set(z.array(z.string()).parse(await primary.command("LRANGE", LIST, "0", "-1")));
+      expect(confirmed.length).toBeGreaterThan(ROUNDS);
+      expect(confirmed.filter((item) => !there.has(item))).toEqual([]);
+    });
+
+  test("that comes to nothing is held once more, while the primary is away", async () => {
+    const [primary] = cluster.nodesOf(0);
+    const [voter] = cluster.nodesOf(1);
+    const [witness] = cluster.nodesOf(2);
+    if (primary === undefined || voter === undefined || witness === undefined) throw new Error("no node");
+    await primary.process.kill();
+    await eventually("it counts as failing", async () =>
+      new RegExp(`:${primary.process.port}@\\S+ master,fail `).test(
+        String(await witness.command("CLUSTER", "NODES")),
+      ),
+    );
+    // Without this one there is no majority for as long as votes count.
+    voter.process.signal("SIGSTOP");
+    await Bun.sleep(4_000);
+    voter.process.signal("SIGCONT");
+    await eventually("another one is the primary", async () => (await cluster.primaryOf(0)) !== primary);
+  });
+});
+
+async function isWhole(primary: ClusterNodeServer): Promise<boolean> {
+  const told = String(await primary.command("INFO", "replication"));
+  return told.includes("role:master") && told.split("state=online").length === 3;
+}
+
+/** The latest that they know: it grows as one of them asks to be elected. */
+async function epochOf(nodes: readonly ClusterNodeServer[]): Promise<number> {
+  const told = await Promise.all(nodes.map((node) => node.command("CLUSTER", "INFO")));
+  return Math.max(...told.map((text) => Number(/current_epoch:(\d+)/.exec(String(text))?.[1])));
+}
