@@ -28,6 +28,10 @@ export interface FoundPrimary {
 }
 
 const CHANGED = "the primary may have changed";
+const ALL_HAVE_TO = {
+  silent: "all have to for some seconds, as the primary was silent, and may have been replaced",
+  new: "all that follow have to for some seconds, as the primary has just replaced another one",
+};
 
 /** Answers of a node that is not, or not now, the primary of the shard: it is looked for again. */
 const NOT_PRIMARY = new Set(["MOVED", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "UNBLOCKED"]);
@@ -51,7 +55,7 @@ export class ClusterShardNode implements ShardNode {
   #unsaved = 0;
   readonly #proof: string;
   readonly #watchers: NodeWatcher[] = [];
-  #doubt = new Doubt(0);
+  #doubt = new Doubt(0, false);
   /** The URL of the primary that it is about. */
   #doubted: string | null = null;
   #needed: Promise<number> = Promise.resolve(0);
@@ -187,12 +191,10 @@ export class ClusterShardNode implements ShardNode {
       this.#neededAt = now;
       this.#needed = reason === "silent" ? this.#electable() : this.#online();
     }
-    const needed = Math.max(await this.#needed, this.#minReplicas);
+    const needed = Math.max(await this.#needed, this.#minReplicas + this.#unsaved);
     const confirming = await replicasOf(needed, this);
     if (confirming < needed)
-      throw new Unconfirmed(
-        `${confirming} replicas confirm it, not ${needed}: all have to, as ${this.address} ${reason === "silent" ? "was silent, and may have been replaced" : "may have become the primary only now"}`,
-      );
+      throw new Unconfirmed(`${confirming} replicas confirm it, not ${needed}: ${ALL_HAVE_TO[reason]}`);
   }
 
   /** The replicas, of which one may have been elected; that one does not confirm. Those that are failing are not elected. */
@@ -296,8 +298,8 @@ export class ClusterShardNode implements ShardNode {
     this.#silentLooks = 0;
     // The same one as before may have been silent meanwhile.
     if (this.#doubted !== this.#target) {
+      this.#doubt = new Doubt(performance.now(), this.#doubted !== null);
       this.#doubted = this.#target;
-      this.#doubt = new Doubt(performance.now());
     }
     for (const { onReady } of this.#watchers) onReady();
   }

@@ -7,14 +7,15 @@ const SILENT = bounds.primary_unheard_milliseconds_max;
 
 /** Found long ago, and heard until then. */
 function trusted(now: number): Doubt {
-  const doubt = new Doubt(now - 2 * LONG);
+  const doubt = new Doubt(now - 2 * LONG, false);
   for (let at = now - 2 * LONG; at <= now; at += SILENT / 2) doubt.heard(at, at + 1);
   doubt.heard(now, now);
   return doubt;
 }
 
-test("a primary that was just found is doubted for a while", () => {
-  const doubt = new Doubt(100);
+test("a primary that has just replaced another one is doubted for a while, the first one is not", () => {
+  expect(new Doubt(100, false).reasonAt(100)).toBeNull();
+  const doubt = new Doubt(100, true);
   doubt.heard(100, 101);
   expect(doubt.reasonAt(101)).toBe("new");
   expect(doubt.reasonAt(99 + LONG)).toBe("new");

@@ -3,8 +3,8 @@ import { bounds } from "../../bounds.ts";
 /**
  * - `silent`: the primary was not heard for a moment. It may have been replaced, and not know it: one that was frozen, and
  *   thaws while its replacement is elected, still decides, and a replica that was not told yet confirms that.
- * - `new`: it was found only now, perhaps after a failover. A replica that lost the election asks for the next one without
- *   looking at what the others have.
+ * - `new`: it has replaced another one. A replica that lost the election asks for the next one without looking at what the
+ *   others have.
  */
 export type Reason = "silent" | "new";
 
@@ -15,14 +15,15 @@ export type Reason = "silent" | "new";
  * Times are those of `performance.now()`. A process that stood still itself has heard nothing, too.
  */
 export class Doubt {
-  readonly #foundAt: number;
+  readonly #isNewUntil: number;
   /** The primary was alive then, or later. */
   #aliveAt: number;
   #silenceEndedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(foundAt: number) {
-    this.#foundAt = foundAt;
+  /** @param isReplacement whether another one was the primary before */
+  constructor(foundAt: number, isReplacement: boolean) {
     this.#aliveAt = foundAt;
+    this.#isNewUntil = isReplacement ? foundAt + bounds.primary_doubt_milliseconds : foundAt;
   }
 
   /**
@@ -38,6 +39,6 @@ export class Doubt {
   /** Null: there is none. */
   reasonAt(now: number): Reason | null {
     if (now - this.#silenceEndedAt < bounds.primary_doubt_milliseconds) return "silent";
-    return now - this.#foundAt < bounds.primary_doubt_milliseconds ? "new" : null;
+    return now < this.#isNewUntil ? "new" : null;
   }
 }
