@@ -134,8 +134,9 @@ export const bounds = {
   /** A primary that was not heard for longer may have been replaced. Longer than an idle one is not asked for. */
   primary_unheard_milliseconds_max: 450,
   /**
-   * For so long after that, or after it was found, one replica's word is too little. Then an election is won or given up:
-   * votes need a primary that counts as failing, as one that is back does for two `cluster-node-timeout`; they count for 2 s.
+   * For so long after that, or after it has replaced another one, one replica's word is too little. Then an election is won
+   * or given up: votes need a primary that counts as failing, as one that is back does for two `cluster-node-timeout`, and
+   * they count for 2 s.
    */
   primary_doubt_milliseconds: 3_000,
   /** A shard that has not decided for so long needs a person: a cluster has a new primary sooner. */
