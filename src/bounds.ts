@@ -117,6 +117,8 @@ export const bounds = {
    * connection meanwhile. Redis looks at this time once in 100 ms.
    */
   replicas_milliseconds_max: 500,
+  /** The same where all replicas have to confirm: one that was lost just now would hold up the others for too long. */
+  replicas_doubt_milliseconds_max: 250,
   /** Time between two looks for the primary of a shard, while it is not known or not reached. */
   primary_look_milliseconds: 50,
   /** Time between two looks whether a connection that has just begun is there. */

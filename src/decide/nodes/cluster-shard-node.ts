@@ -189,10 +189,10 @@ export class ClusterShardNode implements ShardNode {
     if (reason !== this.#neededFor || now - this.#neededAt > bounds.primary_look_milliseconds) {
       this.#neededFor = reason;
       this.#neededAt = now;
-      this.#needed = reason === "silent" ? this.#electable() : this.#online();
+      this.#needed = reason === "silent" ? this.#electable() : this.#following();
     }
     const needed = Math.max(await this.#needed, this.#minReplicas + this.#unsaved);
-    const confirming = await replicasOf(needed, this);
+    const confirming = await replicasOf(needed, this, bounds.replicas_doubt_milliseconds_max);
     if (confirming < needed)
       throw new Unconfirmed(`${confirming} replicas confirm it, not ${needed}: ${ALL_HAVE_TO[reason]}`);
   }
@@ -205,10 +205,11 @@ export class ClusterShardNode implements ShardNode {
     throw new Unconfirmed("another node is the primary now");
   }
 
-  /** The replicas that follow. */
-  async #online(): Promise<number> {
-    const told = await this.sendCommand<string>(["INFO", "replication"]);
-    return told.split(",state=online,").length - 1;
+  /** Of these, only as many as it has taken for its own by now: others are still being filled. */
+  async #following(): Promise<number> {
+    const told = this.sendCommand<string>(["INFO", "replication"]);
+    const [replicas, info] = await Promise.all([this.#electable(), told]);
+    return Math.min(replicas, info.split(",state=online,").length - 1);
   }
 
   #write(command: "EXPIRE" | "SET"): Promise<unknown> {

@@ -17,7 +17,10 @@ export async function withCopies<T>(
 ): Promise<T> {
   if (minReplicas === 0) return send();
   const sent = send();
-  const [answer, copies] = await Promise.allSettled([sent, replicasOf(minReplicas, connection)]);
+  const [answer, copies] = await Promise.allSettled([
+    sent,
+    replicasOf(minReplicas, connection, bounds.replicas_milliseconds_max),
+  ]);
   if (answer.status === "rejected") throw answer.reason;
   if (copies.status === "rejected") throw copies.reason;
   if (copies.value < minReplicas)
@@ -28,14 +31,17 @@ export async function withCopies<T>(
 }
 
 /**
- * WAIT: how many replicas have on disk what this connection has written, as soon as it is so many.
+ * WAIT: how many replicas have on disk what this connection has written, as soon as it is so many, or after that time.
  *
  * @throws Unconfirmed if it is not answered
  */
-export async function replicasOf(replicas: number, connection: Commands): Promise<number> {
-  const wait = ["WAIT", String(replicas), String(bounds.replicas_milliseconds_max)];
+export async function replicasOf(
+  replicas: number,
+  connection: Commands,
+  millisecondsMax: number,
+): Promise<number> {
   try {
-    return Number(await connection.sendCommand(wait));
+    return Number(await connection.sendCommand(["WAIT", String(replicas), String(millisecondsMax)]));
   } catch (error) {
     throw new Unconfirmed(`its replicas could not be waited for (${messageOf(error)})`, { cause: error });
   }
