@@ -117,8 +117,11 @@ export const bounds = {
    * connection meanwhile. Redis looks at this time once in 100 ms.
    */
   replicas_milliseconds_max: 500,
-  /** The same where all replicas have to confirm: one that was lost just now would hold up the others for too long. */
-  replicas_doubt_milliseconds_max: 250,
+  /**
+   * The same where all replicas have to confirm. One that was lost just now would hold up the others for too long; and with
+   * Redis's 100 ms, two of these in a row are no silence of the primary.
+   */
+  replicas_doubt_milliseconds_max: 100,
   /** Time between two looks for the primary of a shard, while it is not known or not reached. */
   primary_look_milliseconds: 50,
   /** Time between two looks whether a connection that has just begun is there. */
@@ -369,6 +372,7 @@ assert(
   (bounds.fence_silent_looks_max - 1) * bounds.fence_look_milliseconds >= bounds.decision_milliseconds_max,
 );
 assert(bounds.primary_unheard_milliseconds_max < bounds.node_timeout_milliseconds_min);
+assert(2 * (bounds.replicas_doubt_milliseconds_max + 100) < bounds.primary_unheard_milliseconds_max);
 // An idle primary is asked in each look.
 assert(bounds.fence_look_milliseconds * 1.5 < bounds.primary_unheard_milliseconds_max);
 // An answered transaction is in the books within 250 ms, even if the feed does not deliver it.

@@ -35,7 +35,6 @@ const NODE_TIMEOUT = "cluster-node-timeout";
 
 /** The settings of the log, and the one of the cluster, by name; null if this user may not ask for them, as with many a managed Redis. */
 type AskedSettings = Readonly<Record<string, string>> | null;
-const NOT_ASKED: AskedSettings = {};
 
 /**
  * Asks Redis for its role and for the settings that the ledger's promise stands on. docs/operations.md lists them.
@@ -75,7 +74,10 @@ export function isUnsavedBy(info: string): boolean {
   );
 }
 
-/** In one round trip. Only CONFIG tells the settings of the log, and INFO also answers where CONFIG is forbidden. */
+/**
+ * In one round trip. Only CONFIG tells the settings of the log, and INFO also answers where CONFIG is forbidden, which only
+ * who is durable minds.
+ */
 async function ask(
   client: Client,
   durable: boolean,
@@ -83,9 +85,9 @@ async function ask(
 ): Promise<{ readonly told: string; readonly config: AskedSettings }> {
   const [info, config] = await Promise.all([
     client.sendCommand(["INFO", "server", "memory", "replication", ...sections]),
-    durable ? readConfig(client) : NOT_ASKED,
+    readConfig(client),
   ]);
-  return { told: z.string().parse(info), config };
+  return { told: z.string().parse(info), config: durable ? config : (config ?? {}) };
 }
 
 /** What is wrong with its settings, for a person; null if nothing is. */

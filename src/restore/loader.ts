@@ -1,8 +1,22 @@
-import type { RedisNodes, ShardNode } from "../decide/nodes/redis-nodes.ts";
+import { type RedisNodes, type ShardNode, Unconfirmed } from "../decide/nodes/redis-nodes.ts";
 import { headKey } from "../decide/redis-client.ts";
 import type { AccountId } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
 import { bounds } from "../bounds.ts";
+
+/** Resolves once replicas confirm this, and so have all that was sent before it. */
+async function confirmed(node: ShardNode, shard: number): Promise<void> {
+  // Long calls look like a silence, after which all replicas have to, for a while.
+  const deadline = performance.now() + 2 * bounds.primary_doubt_milliseconds;
+  for (;;)
+    try {
+      await node.confirmed.sendCommand(["TTL", headKey(shard)]);
+      return;
+    } catch (error) {
+      if (!(error instanceof Unconfirmed) || performance.now() > deadline) throw error;
+      await Bun.sleep(bounds.primary_look_milliseconds);
+    }
+}
 
 /** Collects the items of razonete_load for each shard, and sends them when there are enough for a call. */
 export class Loader {
@@ -35,8 +49,7 @@ export class Loader {
     for (const shard of this.#items.keys()) await this.#send(shard);
     await Promise.all(this.#calls);
     for (const [shard, { node, connection }] of this.#shards.entries()) {
-      // The replicas that confirm this have all that was sent before it.
-      await node.confirmed.sendCommand(["TTL", headKey(shard)]);
+      await confirmed(node, shard);
       if (node.connection !== connection)
         throw new Error(`the connection to the Redis of shard ${shard} was lost`);
     }

@@ -97,6 +97,8 @@ describeWithRedis("a server with settings that the promise does not stand on", (
     expect(await ledger.submit(credit("1"))).toMatchObject({ type: "accepted" });
     await stand.command(["CONFIG", "SET", "maxmemory-policy", "volatile-lru"]);
     await fenced(ledger, /^Redis may lose what it has answered: set maxmemory-policy noeviction/);
+    await stand.command(["CONFIG", "SET", "maxmemory-policy", "noeviction", "cluster-node-timeout", "499"]);
+    await fenced(ledger, /: set cluster-node-timeout 500 or more \(it is 499\)$/);
   });
 
   test("where CONFIG is forbidden: Redis's policy and role are known, and fsync only if it is waived", async () => {

@@ -58,9 +58,14 @@ export class ClusterShardNode implements ShardNode {
   #doubt = new Doubt(0, false);
   /** The URL of the primary that it is about. */
   #doubted: string | null = null;
+  #connectedAt = 0;
   #needed: Promise<number> = Promise.resolve(0);
   #neededAt = Number.NEGATIVE_INFINITY;
   #neededFor: Reason | null = null;
+  /** The last one that was begun, whatever came of it. */
+  #lastWait: Promise<void> = Promise.resolve();
+  /** One that was not begun yet. */
+  #nextWait: Promise<void> | null = null;
   #client: Redis | null = null;
   /** The URL that the client is for. */
   #target: string | null = null;
@@ -168,11 +173,11 @@ export class ClusterShardNode implements ShardNode {
       },
       this,
     );
-    if (written === 1 && this.#doubt.reasonAt(performance.now()) === null) return answer;
+    if (written === 1 && !this.#isDoubtful()) return answer;
     try {
       // The key is not there yet, so nothing was written.
       if (written !== 1) await withCopies(replicas, () => this.#write("SET"), this);
-      await this.#settle();
+      if (this.#isDoubtful()) await this.#settle();
     } catch (error) {
       throw error instanceof Unconfirmed ? error : new Unconfirmed(CHANGED, { cause: error });
     }
@@ -181,8 +186,26 @@ export class ClusterShardNode implements ShardNode {
     return answer;
   }
 
-  /** Where there is doubt, more replicas have to confirm. WAIT asks for all that was written over this connection. */
-  async #settle(): Promise<void> {
+  #isDoubtful(): boolean {
+    return this.#doubt.reasonAt(performance.now()) !== null;
+  }
+
+  /**
+   * Where there is doubt, more replicas have to confirm. WAIT asks for all that was written over this connection, so one is
+   * for all who have come by then. It is sent once the one before is answered: nothing else is heard while one lasts.
+   */
+  #settle(): Promise<void> {
+    if (this.#nextWait === null) {
+      this.#nextWait = this.#lastWait.then(() => {
+        this.#nextWait = null;
+        return this.#waitForAll();
+      });
+      this.#lastWait = this.#nextWait.catch(() => {});
+    }
+    return this.#nextWait;
+  }
+
+  async #waitForAll(): Promise<void> {
     const now = performance.now();
     const reason = this.#doubt.reasonAt(now);
     if (reason === null) return;
@@ -280,7 +303,8 @@ export class ClusterShardNode implements ShardNode {
     this.#client = client;
     // If it was given up while connecting, it would leave the new connection open until its time-out.
     client.on("connect", () => {
-      if (client !== this.#client) client.destroy();
+      if (client === this.#client) this.#connectedAt = performance.now();
+      else client.destroy();
     });
     client.on("ready", () => {
       if (client === this.#client) this.#found();
@@ -299,8 +323,11 @@ export class ClusterShardNode implements ShardNode {
     this.#silentLooks = 0;
     // The same one as before may have been silent meanwhile.
     if (this.#doubted !== this.#target) {
-      this.#doubt = new Doubt(performance.now(), this.#doubted !== null);
+      // The kernel connects to a frozen one as well: it is heard only once it has let this client in.
+      this.#doubt = new Doubt(this.#connectedAt, this.#doubted !== null);
+      this.#doubt.heard(this.#connectedAt, performance.now());
       this.#doubted = this.#target;
+      this.#neededFor = null;
     }
     for (const { onReady } of this.#watchers) onReady();
   }

@@ -20,10 +20,13 @@ export class Doubt {
   #aliveAt: number;
   #silenceEndedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param isReplacement whether another one was the primary before */
-  constructor(foundAt: number, isReplacement: boolean) {
-    this.#aliveAt = foundAt;
-    this.#isNewUntil = isReplacement ? foundAt + bounds.primary_doubt_milliseconds : foundAt;
+  /**
+   * @param connectedAt the primary was alive then, or later
+   * @param isReplacement whether another one was the primary before
+   */
+  constructor(connectedAt: number, isReplacement: boolean) {
+    this.#aliveAt = connectedAt;
+    this.#isNewUntil = isReplacement ? connectedAt + bounds.primary_doubt_milliseconds : connectedAt;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { z } from "zod";
+import { bounds } from "../../../src/bounds.ts";
 import { openRedisNodes } from "../../../src/decide/nodes/open-nodes.ts";
 import { eventually } from "../../support/eventually.ts";
 import { failOnLeaks } from "../../support/leaks.ts";
@@ -56,6 +57,38 @@ describeWithRedis("an election", () => {
       expect(confirmed.length).toBeGreaterThan(ROUNDS);
       expect(confirmed.filter((item) => !there.has(item))).toEqual([]);
     });
+
+  test("is not held after a short silence; where a replica lives and does not follow, the shard waits for 3 s", async () => {
+    const nodes = openRedisNodes(cluster.url, { minReplicas: 1 });
+    const node = await ready(nodes, 0);
+    const [primary, replica] = cluster.nodesOf(0);
+    if (primary === undefined || replica === undefined) throw new Error("no node");
+    await replica.command("CONFIG", "SET", "masteruser", "nobody", "masterauth", "wrong");
+    await primary.command("CLIENT", "KILL", "TYPE", "replica");
+    await eventually("the other one follows again", async () =>
+      String(await primary.command("INFO", "replication")).includes("state=online"),
+    );
+    let confirmed = 0;
+    const load = setInterval(() => {
+      node.confirmed.sendCommand(["INCR", "razonete:{0}:count"]).then(
+        () => (confirmed += 1),
+        () => {},
+      );
+    }, 2);
+    await eventually("one is enough", () => confirmed > 0);
+    // Its clients hear nothing of it, and the other nodes do.
+    const silence = bounds.primary_unheard_milliseconds_max + 100;
+    const silentAt = performance.now();
+    await primary.command("CLIENT", "PAUSE", String(silence), "ALL");
+    // What was answered before is read meanwhile.
+    for (let turn = 0; turn < 3; turn += 1) await Bun.sleep(100);
+    const before = confirmed;
+    await eventually("one is enough again", () => confirmed > before, undefined, 15_000);
+    expect(performance.now() - silentAt).toBeGreaterThan(silence + bounds.primary_doubt_milliseconds - 50);
+    clearInterval(load);
+    nodes.close();
+    expect(await cluster.primaryOf(0)).toBe(primary);
+  });
 
   test("that comes to nothing is held once more, while the primary is away", async () => {
     const [primary] = cluster.nodesOf(0);

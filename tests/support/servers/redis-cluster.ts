@@ -34,10 +34,9 @@ export interface RedisClusterOptions {
   readonly shards?: number;
 }
 
-/** Milliseconds. Short, so that tests need not wait long for a failover: it comes after some three of them. */
-const NODE_TIMEOUT = 500;
+const DEPLOY = join(import.meta.dir, "../../../deploy");
 
-/** A Redis Cluster as the ledger wants it: on disk before it answers, on the primary and on its replicas. */
+/** A Redis Cluster as it is deployed: on disk before it answers, on the primary and on its replicas. */
 export class RedisCluster {
   /** Primaries first, then the first replica of each, then the second ones; as they were at the start. */
   readonly nodes: readonly ClusterNodeServer[];
@@ -189,14 +188,7 @@ async function startNode(
     appendfsync: "always",
     save: "",
     aclfile,
-    "cluster-enabled": "yes",
-    "cluster-node-timeout": String(NODE_TIMEOUT),
-    "cluster-replica-validity-factor": "16",
-    "repl-ping-replica-period": "1",
-    "repl-diskless-sync-delay": "0",
-    "repl-backlog-size": "128mb",
-    "cluster-require-full-coverage": "no",
-    "cluster-allow-replica-migration": "no",
+    include: join(DEPLOY, "redis-cluster.conf"),
     ...more,
   };
   const process = await ServerProcess.start({
