@@ -163,10 +163,10 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   "fsync-no": [
     {
       file: REDIS_SETTINGS,
-      find: "durable ? readConfig(client) : NOT_ASKED,",
+      find: "    readConfig(client),\n",
       replace:
         asOperator("client") +
-        '.then(() => client.sendCommand(["CONFIG", "SET", "appendfsync", "no"])).then(() => FSYNC_SETTINGS),',
+        '.then(() => client.sendCommand(["CONFIG", "SET", "appendfsync", "no"])).then(() => FSYNC_SETTINGS),\n',
     },
   ],
 
