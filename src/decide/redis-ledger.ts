@@ -166,7 +166,7 @@ export class RedisLedger implements Ledger {
       isAcross ||= answer.type === "across";
       if (answer.type === "again" && this.#shards.length > 1) await pauseForOthers();
     }
-    throw new LedgerUnavailable(NEVER_STILL, isAcross ? this.#unsent : "none");
+    throw new LedgerUnavailable(NEVER_STILL, this.#unsent);
   }
 
   /** The outcome, if it was decided, now or before; else `null`. */
@@ -210,7 +210,7 @@ export class RedisLedger implements Ledger {
       }
       return { type: "done", outcomes };
     }
-    throw new LedgerUnavailable(NEVER_STILL, "none");
+    throw new LedgerUnavailable(NEVER_STILL, this.#unsent);
   }
 
   async account(id: AccountId): Promise<Account | null> {
@@ -323,8 +323,16 @@ export class RedisLedger implements Ledger {
    * changed, the postings of a transaction that is taken back.
    */
   async #prepare(command: Command): Promise<Prepared> {
-    const atOnce = this.#preparedAtOnce(command);
-    if (atOnce !== null) return atOnce;
+    try {
+      return this.#preparedAtOnce(command) ?? (await this.#lookedUp(command));
+    } catch (error) {
+      if (!(error instanceof LedgerUnavailable)) throw error;
+      // Nothing was changed by looking; but another API may have the same command, and look longer.
+      throw new LedgerUnavailable(error.message, this.#unsent, { cause: error });
+    }
+  }
+
+  async #lookedUp(command: Command): Promise<Prepared> {
     if (command.type === "change") {
       const { account } = command;
       const before = (await this.#shardOf(account).account(account, false))?.details;

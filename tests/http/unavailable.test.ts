@@ -38,7 +38,6 @@ const WRITES = [
   ["POST", "/v1/transactions/t/reversal", {}],
   ["POST", "/v1/holds", { from: "1", amount: 1 }],
   ["POST", "/v1/holds/h/capture", {}],
-  ["POST", "/v1/holds/h/capture", { to: "2" }],
   ["POST", "/v1/holds/h/release", {}],
   ["POST", "/v1/batches", { atomic: true, commands: [CREDIT] }],
   ["POST", "/v1/batches", { atomic: false, commands: [CREDIT, CREDIT] }],
@@ -68,6 +67,24 @@ test("a reading is told why it failed, and nothing of what would be applied", as
   const reply = await server.client.get("/v1/ledger");
   expect(reply.headers.get("retry-after")).toBe("1");
   expect(await problem(reply, 503, "ledger-unavailable")).toMatchObject({ outcome: "none" });
+});
+
+test("what cannot be looked up: nothing was changed, but behind a balancer another API may have the request", async () => {
+  await using alone = await MemoryServer.start({}, false);
+  const capture = { op: "capture", id: "h", body: { to: "2" } };
+  for (const [path, body] of [
+    ["/v1/holds/h/capture", capture.body],
+    ["/v1/batches", { atomic: true, commands: [capture] }],
+    ["/v1/batches", { atomic: false, commands: [CREDIT, capture] }],
+  ] as const)
+    for (const [of, outcome] of [
+      [alone, "none"],
+      [server, "unknown"],
+    ] as const) {
+      of.ledger.fails = () => NONE;
+      const reply = await of.client.send("POST", path, body, { "idempotency-key": "k" });
+      expect(await problem(reply, 503, "ledger-unavailable")).toMatchObject({ outcome });
+    }
 });
 
 test("where nothing was changed, sending again is safe with a key and without", async () => {

@@ -26,7 +26,7 @@ import { documentAs } from "./documented.ts";
 import { flag, id, longList, members, readFields, textField } from "./fields.ts";
 import { captureHold, createHold, releaseHold } from "./holds.ts";
 import { parseNoQuery } from "./query.ts";
-import { cameWith, type Operation, unavailableFor } from "./submit.ts";
+import { cameWith, lookedUp, type Operation, unavailableFor } from "./submit.ts";
 import { createTransaction, reverseTransaction } from "./transactions.ts";
 
 const NO_ID = "must be left out: this creates something";
@@ -113,7 +113,7 @@ export async function postBatch(
 ): Promise<Response> {
   const { ledger, counters } = context;
   const isAborted = context.ended.watch(request);
-  const body = await readBatch(ledger, request, accessKey);
+  const body = await readBatch(context, request, accessKey);
   if (!body.ok) return toResponse(body.problem);
   const parsed = parseCommandId(request, context.requestIdHeader);
   if (!parsed.ok) return toResponse(parsed.problem);
@@ -141,7 +141,7 @@ export async function postBatch(
 }
 
 async function readBatch(
-  ledger: Ledger,
+  context: RouteContext,
   request: RoutedRequest,
   accessKey: AccessKey,
 ): Promise<Parsed<z.infer<typeof batch>>> {
@@ -151,9 +151,14 @@ async function readBatch(
   if (!query.ok) return query;
   const body = readFields(batch, json.value);
   if (!body.ok) return { ok: false, problem: wrongCommands(body.errors) };
-  const denied = accessKey === ANYBODY ? null : await denialIn(accessKey, ledger, body.value.commands);
+  const { commands } = body.value;
+  const isCertain = commands.every(({ content }) => isDryRun(content));
+  const denied =
+    accessKey === ANYBODY
+      ? null
+      : await lookedUp(context, isCertain, denialIn(accessKey, context.ledger, commands));
   if (denied !== null) return { ok: false, problem: denied };
-  const errors = await checkItems(ledger, body.value.commands);
+  const errors = await lookedUp(context, isCertain, checkItems(context.ledger, commands));
   return errors.length === 0
     ? { ok: true, value: body.value }
     : { ok: false, problem: wrongCommands(errors) };

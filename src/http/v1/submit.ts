@@ -47,12 +47,19 @@ export async function submitOne<Body>(
   const canExist = notFound === null || isId(of);
   const content = commandOf(body.value, of);
   // Before anything is told that the ledger has.
-  const denial = key === ANYBODY || !canExist ? null : await denialOf(key, context.ledger, content);
+  const isCertain = isDryRun(content);
+  const denial =
+    key === ANYBODY || !canExist
+      ? null
+      : await lookedUp(context, isCertain, denialOf(key, context.ledger, content));
   if (denial !== null) return toResponse(denialProblem(denial));
-  const errors = canExist ? ((await check?.(context.ledger, body.value, of)) ?? []) : [];
+  const errors =
+    canExist && check !== undefined
+      ? await lookedUp(context, isCertain, check(context.ledger, body.value, of))
+      : [];
   if (errors.length > 0) return toResponse(invalidFields(errors));
 
-  const id: Parsed<CommandId> = isDryRun(content)
+  const id: Parsed<CommandId> = isCertain
     ? { ok: true, value: requestId(request, context.requestIdHeader) }
     : parseCommandId(request, context.requestIdHeader);
   if (!id.ok) return toResponse(id.problem);
@@ -64,6 +71,25 @@ export async function submitOne<Body>(
   });
   if (!isDryRun(content)) context.counters.decided(content.type, outcome);
   return responseOf(answerOf(content, outcome));
+}
+
+/**
+ * What is looked up before the ledger is asked to decide. If that fails, nothing was changed by it; but a balancer may have
+ * sent the same request to another API before, which goes on.
+ *
+ * @param isCertain whether nothing is changed even so
+ * @throws LedgerUnavailable (as a rejection), and what else `found` rejects with
+ */
+export async function lookedUp<T>(
+  { requestIdHeader }: RouteContext,
+  isCertain: boolean,
+  found: Promise<T>,
+): Promise<T> {
+  if (isCertain || requestIdHeader === undefined) return found;
+  return found.catch((error: unknown) => {
+    if (!(error instanceof LedgerUnavailable)) throw error;
+    throw new LedgerUnavailable(error.message, "unknown", { cause: error });
+  });
 }
 
 /** The command with the name of its access key. */

@@ -9,11 +9,11 @@ export class MemoryServer implements AsyncDisposable {
   readonly defects: string[] = [];
   readonly #server: HttpServer;
 
-  private constructor(ledger: MemoryLedger, options: Partial<HttpOptions>) {
+  private constructor(ledger: MemoryLedger, options: Partial<HttpOptions>, isBehindBalancer: boolean) {
     this.ledger = ledger;
     this.#server = startHttpServer(ledger, {
       address: { host: "127.0.0.1", port: 0 },
-      requestIdHeader: "x-request-id",
+      ...(isBehindBalancer ? { requestIdHeader: "x-request-id" } : {}),
       onDefect: (message) => this.defects.push(message),
       ...options,
     });
@@ -21,8 +21,8 @@ export class MemoryServer implements AsyncDisposable {
   }
 
   /** With the accounts 1 to 5. */
-  static async start(options: Partial<HttpOptions> = {}): Promise<MemoryServer> {
-    return new MemoryServer(await MemoryLedger.withInitialAccounts(), options);
+  static async start(options: Partial<HttpOptions> = {}, isBehindBalancer = true): Promise<MemoryServer> {
+    return new MemoryServer(await MemoryLedger.withInitialAccounts(), options, isBehindBalancer);
   }
 
   get url(): string {
