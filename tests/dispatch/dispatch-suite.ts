@@ -177,6 +177,7 @@ export function dispatchSuite(name: string, start: (options: ShapeOptions) => Pr
       const [one, other] = [await make(down), await make(up)];
       for (let count = 0; count < 10; count += 1) await credit("3");
       await eventually("the other has all", () => up.received.length === 10);
+      await eventually("the silent one has one", () => down.received.length > 0);
       expect(down.received.length).toBe(1);
       silent.resolve(new Response());
       down.answer = () => new Response();
