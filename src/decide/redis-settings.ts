@@ -33,7 +33,10 @@ const FSYNC_SETTINGS = {
  */
 const NODE_TIMEOUT = "cluster-node-timeout";
 
-/** The settings of the log, and the one of the cluster, by name; null if this user may not ask for them, as with many a managed Redis. */
+/**
+ * The settings of the log, and the one of the cluster, by name; null if this user may not ask for them, as with many a
+ * managed Redis.
+ */
 type AskedSettings = Readonly<Record<string, string>> | null;
 
 /**

@@ -3,8 +3,8 @@ import { bounds } from "../../bounds.ts";
 /**
  * - `silent`: the primary was not heard for a moment. It may have been replaced, and not know it: one that was frozen, and
  *   thaws while its replacement is elected, still decides, and a replica that was not told yet confirms that.
- * - `new`: it has replaced another one. A replica that lost the election asks for the next one without looking at what the
- *   others have.
+ * - `new`: it has replaced another one. A replica whose turn was set for that election asks at once in the next one, without
+ *   looking at what the others have.
  */
 export type Reason = "silent" | "new";
 
