@@ -121,7 +121,7 @@ describe.skipIf(serversMissing !== null)(`audits under load (seed ${seed})`, () 
     }
     expect(outboxEntries).toBeGreaterThan(0);
     expect(load.failures).toEqual([]);
-    await Promise.all([0, 1].map(async (shard) => drained(shard)));
+    await system.books.drained();
     const quiet = await auditCluster(options);
     expect(quiet).toMatchObject({ agreed: true, counts: { outboxEntries: 0 } });
     expect(quiet.counts.accounts).toBeGreaterThan(AUDITS);
@@ -132,9 +132,4 @@ describe.skipIf(serversMissing !== null)(`audits under load (seed ${seed})`, () 
     expect(states).toBe("captured expired open released");
     expect(reversals).toBeGreaterThan(10);
   }, 400_000);
-
-  async function drained(shard: number): Promise<void> {
-    const outbox = `razonete:{${shard}}:outbox`;
-    while ((await system.cluster.redisCommand("XLEN", outbox)) !== 0) await Bun.sleep(20);
-  }
 });

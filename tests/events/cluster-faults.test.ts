@@ -4,6 +4,7 @@ import { Cluster } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
+import { KeptBooks } from "../support/kept-books.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { Follower } from "../support/followers/event-client.ts";
 import { byShard, keptEvents } from "./support/kept-events.ts";
@@ -65,16 +66,14 @@ describe.skipIf(serversMissing !== null)("readers of a cluster", () => {
     over.abort();
     await load;
     const journal = new BookJournal(cluster.databaseUrl, "test of events");
-    const kept = async () => (await keptEvents(journal)).map((events) => events.map(({ id }) => id));
-    await eventually("what was answered is in the books, and told", async () => {
-      const before = (await kept()).flat().length;
-      await Bun.sleep(500);
-      return (
-        (await kept()).flat().length === before && readers.every(({ events }) => events.length >= before)
-      );
-    });
-    for (const reader of readers) expect(byShard(reader.ids, 2)).toEqual(await kept());
-    expect((await kept()).flat().length).toBeGreaterThan(200);
+    const books = new KeptBooks(cluster);
+    await books.drained();
+    await books.close();
+    const kept = (await keptEvents(journal)).map((events) => events.map(({ id }) => id));
+    const count = kept.flat().length;
+    expect(count).toBeGreaterThan(200);
+    await eventually("it was told", () => readers.every(({ events }) => events.length >= count));
+    for (const reader of readers) expect(byShard(reader.ids, 2)).toEqual(kept);
     // By the API that died and the one that was stopped.
     expect(Math.min(...readers.map(({ returns }) => returns))).toBeGreaterThanOrEqual(1);
     await Promise.all(readers.map((reader) => reader.stop()));

@@ -12,6 +12,8 @@ eventsSuite("the embedded ledger", async () => {
     url: server.url,
     shards: 1,
     journal,
+    // What is answered is in its file.
+    settled: async () => {},
     [Symbol.asyncDispose]: async () => {
       await journal.close();
       await server.kill();

@@ -14,6 +14,8 @@ export interface EventsUnderTest extends AsyncDisposable {
   readonly shards: number;
   /** The journal itself. */
   readonly journal: JournalSource;
+  /** Until the journal has all that was answered. */
+  settled(): Promise<void>;
 }
 
 /** What who follows a ledger may rely on, whatever the ledger is made of. */
@@ -145,13 +147,15 @@ export function eventsSuite(name: string, start: () => Promise<EventsUnderTest>)
           ),
       );
       await decideSome(url, random, 600);
-      const isWhole = async (): Promise<boolean> => {
-        const kept = (await keptIds()).flat().length;
-        return readers.every(({ events }) => events.length >= kept);
-      };
-      await eventually("every reader has all", isWhole, () => readers.map(({ events }) => events.length));
-      await Promise.all(readers.map((reader) => reader.stop()));
+      await subject.settled();
       const kept = await keptIds();
+      const count = kept.flat().length;
+      await eventually(
+        "every reader has all",
+        () => readers.every(({ events }) => events.length >= count),
+        () => readers.map(({ events }) => events.length),
+      );
+      await Promise.all(readers.map((reader) => reader.stop()));
       for (const reader of readers) expect(byShard(reader.ids, shards)).toEqual(kept);
       expect(Math.max(...readers.map(({ returns }) => returns))).toBeGreaterThan(3);
     }, 120_000);

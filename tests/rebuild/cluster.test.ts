@@ -47,7 +47,7 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
       await send("POST", `/clientes/${account}/transacoes`, { valor: 7, tipo: "c", descricao: " a  b " });
     await Bun.sleep(1000);
     await load.stop();
-    await drained();
+    await system.books.drained();
   });
   afterAll(() => system.dispose());
 
@@ -56,15 +56,6 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
     const { status, body } = await call(system.cluster.url, method, path, sent);
     expect(status).toBeLessThan(300);
     return identified.parse(body).id ?? "";
-  }
-
-  async function drained(): Promise<void> {
-    for (const shard of [0, 1]) {
-      await eventually(
-        "the outbox is empty",
-        async () => (await system.cluster.redisCommand("XLEN", `razonete:{${shard}}:outbox`)) === 0,
-      );
-    }
   }
 
   async function found(): Promise<string[]> {
@@ -323,7 +314,7 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
     }
     await load.stop();
     expect(load.failures).toEqual([]);
-    await drained();
+    await system.books.drained();
   });
 
   test("is the way on after an alarm of a writer", async () => {
@@ -338,6 +329,6 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
       tables: [{ differing: 1 }, {}, {}, {}, {}, {}, {}, {}],
     });
     await writer?.start();
-    await drained();
+    await system.books.drained();
   });
 });

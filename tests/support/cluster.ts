@@ -60,7 +60,7 @@ export class Cluster implements AsyncDisposable {
   readonly #own: OwnCommands;
   readonly #durable: boolean;
   readonly #started: ServerProcess[] = [];
-  #shards = 1;
+  shards = 1;
   #observed = false;
   apis: readonly ServerProcess[] = [];
   writers: readonly ServerProcess[] = [];
@@ -99,7 +99,7 @@ export class Cluster implements AsyncDisposable {
     const cluster = new Cluster([redis, nats, postgres, databaseUrl], watched, own, durable);
     cluster.#observed = observed;
     try {
-      cluster.#shards = shards;
+      cluster.shards = shards;
       const init = cluster.run("init");
       if (init.exitCode !== 0) throw new Error(`razonete init: ${init.stderr.toString()}`);
       [cluster.writers, cluster.apis, cluster.others] = await Promise.all([
@@ -145,7 +145,7 @@ export class Cluster implements AsyncDisposable {
     await this.redisCommand("FLUSHALL");
     this.databaseUrl = await this.postgres.emptyDatabase();
     const servers = { databaseUrl: this.databaseUrl, redisUrl: this.redis.url };
-    await initialise({ ...servers, shards: this.#shards, library: functionLibrary });
+    await initialise({ ...servers, shards: this.shards, library: functionLibrary });
     await Promise.all(this.writers.map((writer) => writer.start()));
   }
 
@@ -203,7 +203,7 @@ export class Cluster implements AsyncDisposable {
       ...(user === "admin" ? ROLE_PASSWORDS : {}),
       REQUEST_ID_HEADER: "x-request-id",
       DRAIN_MS: "1000",
-      SHARDS: String(this.#shards),
+      SHARDS: String(this.shards),
       DURABILITY: this.#durable ? "strict" : "relaxed",
       ...this.#environment,
     };

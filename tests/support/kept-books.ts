@@ -21,25 +21,26 @@ export class KeptBooks {
     await this.sql.end({ timeout: 1 });
   }
 
-  /** Until every batch is kept, and the outbox is empty. */
+  /** Until every batch of each shard is kept, and the outboxes are empty. */
   async drained(): Promise<void> {
-    await eventually("the books hold what is in the outbox", async () => {
-      const { g, length } = await this.outbox();
-      return length === 0 && (await this.lastG()) === g;
-    });
+    for (let shard = 0; shard < this.#cluster.shards; shard += 1)
+      await eventually(`the books hold what is in the outbox of shard ${shard}`, async () => {
+        const { g, length } = await this.outbox(shard);
+        return length === 0 && (await this.lastG(shard)) === g;
+      });
   }
 
-  /** Of shard 0: the latest batch, and how many have not been trimmed yet. */
-  async outbox(): Promise<{ readonly g: number; readonly length: number }> {
+  /** Of a shard: the latest batch, and how many have not been trimmed yet. */
+  async outbox(shard = 0): Promise<{ readonly g: number; readonly length: number }> {
     const [g, length] = [
-      await this.#cluster.redisCommand("HGET", "razonete:{0}:head", "g"),
-      await this.#cluster.redisCommand("XLEN", "razonete:{0}:outbox"),
+      await this.#cluster.redisCommand("HGET", `razonete:{${shard}}:head`, "g"),
+      await this.#cluster.redisCommand("XLEN", `razonete:{${shard}}:outbox`),
     ];
     return outboxState.parse({ g, length });
   }
 
-  async lastG(): Promise<number> {
-    const [row] = await this.sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = 0`;
+  async lastG(shard = 0): Promise<number> {
+    const [row] = await this.sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = ${shard}`;
     return row?.last_g ?? -1;
   }
 
