@@ -3,6 +3,7 @@ import { eventually } from "../support/eventually.ts";
 import { Follower, type Told } from "../support/followers/event-client.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
+import { FollowedBooks } from "./support/followed-books.ts";
 import { networkMissing } from "./support/network.ts";
 import { ALL, APART, ThreeMachines } from "./support/three-machines.ts";
 
@@ -19,9 +20,11 @@ if (networkMissing !== null) console.error(`SKIPPED, networks that are cut: ${ne
 
 describe.skipIf(serversMissing !== null || networkMissing !== null)("a network that is cut around", () => {
   let machines: ThreeMachines;
+  let books: FollowedBooks;
   let followers: readonly Follower[] = [];
   beforeAll(async () => {
     machines = new ThreeMachines(APART);
+    books = new FollowedBooks(machines);
     await machines.start();
     followers = MACHINES.map((machine) => {
       const { url, unix } = machines.apiOf(machine);
@@ -60,52 +63,6 @@ describe.skipIf(serversMissing !== null || networkMissing !== null)("a network t
         );
   }
 
-  /** The last batch of each shard that a PostgreSQL has: the first one, 0, or its standby, 1. */
-  const lastKept = async (index: 0 | 1): Promise<number[]> =>
-    (
-      await machines.askBooks<{ last_g: number }>(index, "SELECT last_g::int FROM cursors ORDER BY shard")
-    ).map(({ last_g }) => last_g);
-
-  /** It shows what it has on its disk a moment later. */
-  const followed = (): Promise<void> =>
-    eventually("the standby shows all that was kept", async () =>
-      Bun.deepEquals(await lastKept(1), await lastKept(0)),
-    );
-
-  /** Whether each PostgreSQL is a standby. */
-  const standbys = async (): Promise<unknown[]> =>
-    Promise.all(
-      ([0, 1] as const).map(async (index) => {
-        const [row] = await machines.askBooks<{ is: boolean }>(index, "SELECT pg_is_in_recovery() AS is");
-        return row?.is;
-      }),
-    );
-
-  /** Until the writer has come again, and asks a standby to confirm what it finds; none does. */
-  const asksForProof = (): Promise<void> =>
-    eventually("the writer waits for a standby", async () => {
-      const waiting = await machines.askBooks(
-        0,
-        "SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE '%pg_logical_emit_message%'",
-      );
-      return waiting.length > 0;
-    });
-
-  /** Nothing that the standby lacks is gone from the outboxes, and something waits in each. */
-  function expectWaiting(had: readonly number[]): void {
-    for (const [shard, first] of machines.firstWaiting().entries()) {
-      expect(first).not.toBeNull();
-      expect(first).toBeLessThanOrEqual((had[shard] ?? -1) + 1);
-    }
-  }
-
-  const trimmed = (): Promise<void> =>
-    eventually(
-      "the outboxes are empty",
-      () => machines.firstWaiting().every((first) => first === null),
-      () => machines.firstWaiting(),
-    );
-
   test("the leader of NATS's stream: nobody waits, the books get all, and readers of events are told meanwhile", async () => {
     const { load } = machines;
     load.begin();
@@ -122,7 +79,7 @@ describe.skipIf(serversMissing !== null || networkMissing !== null)("a network t
     for (const machine of MACHINES) expect(await machines.undecidedAt(machine)).toEqual([]);
     await machines.healed("the leader of NATS's stream cut off");
     await expectToldInOrder();
-    await trimmed();
+    await books.trimmed();
   });
 
   test("the standby of PostgreSQL: shards decide on, and nothing that it lacks is removed from an outbox", async () => {
@@ -132,14 +89,12 @@ describe.skipIf(serversMissing !== null || networkMissing !== null)("a network t
     load.mark();
     machines.cutOff(STANDBY);
     await load.goesOn(ALL);
-    const had = await lastKept(1);
-    await asksForProof();
+    await books.asksForProof();
     await load.goesOn(ALL, ENOUGH);
-    expect(await lastKept(1)).toEqual(had);
-    expectWaiting(had);
+    books.expectWaiting(await books.lastKept(1));
     await machines.healed("the standby of PostgreSQL cut off");
-    await trimmed();
-    await followed();
+    await books.trimmed();
+    await books.followed();
     await expectToldInOrder();
   });
 
@@ -149,8 +104,6 @@ describe.skipIf(serversMissing !== null || networkMissing !== null)("a network t
     await load.goesOn(ALL);
     load.mark();
     machines.cutOff(PRIMARY);
-    await load.goesOn(ALL);
-    const had = await lastKept(1);
     await load.goesOn(ALL, ENOUGH);
     for (const machine of MACHINES) expect(await machines.undecidedAt(machine)).toEqual([]);
     machines.cutOff(PRIMARY, "a");
@@ -158,12 +111,11 @@ describe.skipIf(serversMissing !== null || networkMissing !== null)("a network t
     const there = load.countOf(0);
     await load.goesOn([1, 2], ENOUGH);
     expect(load.countOf(0)).toBe(there);
-    expect(await standbys()).toEqual([false, true]);
-    expectWaiting(had);
-    expect(await lastKept(1)).toEqual(had);
+    expect(await books.standbys()).toEqual([false, true]);
+    books.expectWaiting(await books.lastKept(1));
     await machines.healed("the primary of PostgreSQL cut off, and then the primary of shard 0");
-    await trimmed();
-    await followed();
+    await books.trimmed();
+    await books.followed();
     await expectToldInOrder();
   });
 });

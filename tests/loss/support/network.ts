@@ -1,3 +1,6 @@
+/** The address of no card. */
+const NOBODY = "02:00:00:00:00:01";
+
 /**
  * A network of machines that are network namespaces of Linux, each with a card on a bridge. A cut puts the cards of each group
  * on a bridge of its own: what is sent to another group vanishes, as where a switch has lost its power. No address of it is
@@ -6,6 +9,8 @@
 export class TestNetwork implements Disposable {
   readonly machines: readonly string[];
   readonly #bridges: readonly string[];
+  /** Who sends in vain, and to whom. */
+  readonly #muted: (readonly [machine: string, other: string])[] = [];
   readonly #prefix = `rz${process.pid % 1_000_000}`;
 
   /** @param machines their names, of one letter */
@@ -43,14 +48,26 @@ export class TestNetwork implements Disposable {
         ip("link", "set", this.#card(machine), "master", String(this.#bridges[index]));
   }
 
+  /** What this machine sends to those vanishes, and what they send arrives. */
+  mute(machine: string, ...to: readonly string[]): void {
+    for (const other of to) this.#neighbour(machine, "replace", other, "lladdr", NOBODY, "nud", "permanent");
+    this.#muted.push(...to.map((other) => [machine, other] as const));
+  }
+
   heal(): void {
     this.cut(this.machines);
+    for (const [machine, other] of this.#muted.splice(0)) this.#neighbour(machine, "delete", other);
   }
 
   [Symbol.dispose](): void {
     // A card ends with its namespace.
     for (const machine of this.machines) ip("netns", "delete", this.#namespace(machine));
     for (const bridge of this.#bridges) ip("link", "delete", bridge);
+  }
+
+  #neighbour(machine: string, action: string, other: string, ...settings: readonly string[]): void {
+    const at = ["-n", this.#namespace(machine), "neighbour", action, this.addressOf(other), "dev", "eth0"];
+    ip(...at, ...settings);
   }
 
   #namespace(machine: string): string {

@@ -35,6 +35,8 @@ interface Places {
 }
 
 const ON_THE_THIRD: Places = { nats: ["c"], books: ["c"] };
+/** Each machine has all that there is: NATS of three, and PostgreSQL on the first, its standby on the second. */
+export const SHARED = { nats: MACHINES, books: ["a", "b"] } as const satisfies Places;
 /** Several of each, and on machines of their own: so that nothing else is cut off with one of them. */
 export const APART = { nats: ["x", "y", "z"], books: ["p", "s"] } as const satisfies Places;
 
