@@ -86,10 +86,8 @@ export class ClusterNodes implements RedisNodes {
   async #findPrimary(shard: number): Promise<FoundPrimary | null> {
     const place = await this.#place(shard);
     if (place === null) return null;
-    return {
-      url: this.#urlOf(place.primary),
-      replicas: place.replicas.filter(({ isFailing }) => !isFailing).length,
-    };
+    const failing = place.replicas.filter(({ isFailing }) => isFailing).length;
+    return { url: this.#urlOf(place.primary), replicas: place.replicas.length - failing, failing };
   }
 
   async #place(shard: number): Promise<Place | null> {

@@ -25,6 +25,8 @@ export interface FoundPrimary {
   readonly url: string;
   /** Its replicas, without those that count as failing: one of these would replace it. */
   readonly replicas: number;
+  /** Its replicas that count as failing. */
+  readonly failing: number;
 }
 
 const CHANGED = "the primary may have changed";
@@ -212,7 +214,7 @@ export class ClusterShardNode implements ShardNode {
     if (reason !== this.#neededFor || now - this.#neededAt > bounds.primary_look_milliseconds) {
       this.#neededFor = reason;
       this.#neededAt = now;
-      this.#needed = reason === "silent" ? this.#electable() : this.#following();
+      this.#needed = this.#electable(reason);
     }
     const needed = Math.max(await this.#needed, this.#minReplicas + this.#unsaved);
     const confirming = await replicasOf(needed, this, bounds.replicas_doubt_milliseconds_max);
@@ -220,19 +222,21 @@ export class ClusterShardNode implements ShardNode {
       throw new Unconfirmed(`${confirming} replicas confirm it, not ${needed}: ${ALL_HAVE_TO[reason]}`);
   }
 
-  /** The replicas, of which one may have been elected; that one does not confirm. Those that are failing are not elected. */
-  async #electable(): Promise<number> {
-    const found = await this.#options.findPrimary();
-    if (found?.url === this.#target) return found.replicas;
-    this.search();
-    throw new Unconfirmed("another node is the primary now");
-  }
-
-  /** Of these, only as many as it has taken for its own by now: others are still being filled. */
-  async #following(): Promise<number> {
+  /**
+   * The replicas, of which one may have been elected; that one does not confirm. Those that are failing are not elected.
+   * Of a new primary's, only as many as it has taken for its own by now: others are still being filled.
+   */
+  async #electable(reason: Reason): Promise<number> {
     const told = this.sendCommand<string>(["INFO", "replication"]);
-    const [replicas, info] = await Promise.all([this.#electable(), told]);
-    return Math.min(replicas, info.split(",state=online,").length - 1);
+    const [found, info] = await Promise.all([this.#options.findPrimary(), told]);
+    if (found?.url !== this.#target) {
+      this.search();
+      throw new Unconfirmed("another node is the primary now");
+    }
+    const online = info.split(",state=online,").length - 1;
+    const known = reason === "new" ? Math.min(found.replicas, online) : found.replicas;
+    // For a moment after a failover a replica is not counted to it by the cluster, and follows it.
+    return Math.max(known, online - found.failing);
   }
 
   #write(command: "EXPIRE" | "SET"): Promise<unknown> {

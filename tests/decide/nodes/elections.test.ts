@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { z } from "zod";
 import { bounds } from "../../../src/bounds.ts";
+import { ClusterShardNode, type FoundPrimary } from "../../../src/decide/nodes/cluster-shard-node.ts";
 import { openRedisNodes } from "../../../src/decide/nodes/open-nodes.ts";
 import { eventually } from "../../support/eventually.ts";
 import { failOnLeaks } from "../../support/leaks.ts";
@@ -48,8 +49,17 @@ describeWithRedis("an election", () => {
         old.process.signal("SIGCONT");
         await electionEnds(others);
         // One at a time: nobody is away any more, or follows another one, and who was just filled has caught up.
-        await eventually("it is whole", () => isWhole(cluster.nodesOf(0)));
-        await Bun.sleep(500);
+        let told: readonly string[] = [];
+        await eventually(
+          "it is whole",
+          async () => isWhole((told = await replicationsOf(cluster.nodesOf(0)))),
+          () => told,
+        );
+        const { offset } = copiesOf(await replicationOf(await cluster.primaryOf(0)));
+        await eventually("it has caught up", async () => {
+          const { offsets } = copiesOf(await replicationOf(await cluster.primaryOf(0)));
+          return offsets.length === 2 && Math.min(...offsets) >= offset;
+        });
       }
       clearInterval(load);
       nodes.close();
@@ -91,6 +101,26 @@ describeWithRedis("an election", () => {
     expect(await cluster.primaryOf(0)).toBe(primary);
   });
 
+  test("is followed by some seconds in which a replica has to confirm that the cluster does not count to the new primary yet", async () => {
+    const [primary, replica] = cluster.nodesOf(0);
+    const [former] = cluster.nodesOf(1);
+    if (primary === undefined || replica === undefined || former === undefined) throw new Error("no node");
+    let found = former;
+    const findPrimary = async (): Promise<FoundPrimary> => {
+      return { url: `redis://127.0.0.1:${found.process.port}`, replicas: 0, failing: 0 };
+    };
+    const shard = new ClusterShardNode(0, { minReplicas: 1, findPrimary });
+    await eventually("the former one is found", () => shard.isReady);
+    found = primary;
+    shard.search();
+    await eventually("the new one is found", () => shard.isReady);
+    const write = () => shard.confirmed.sendCommand(["INCR", "razonete:{0}:count"]);
+    await write();
+    replica.process.signal("SIGSTOP");
+    expect(write()).rejects.toThrow("1 replicas confirm it, not 2");
+    shard.close();
+  });
+
   test("that comes to nothing is held once more, while the primary is away", async () => {
     const [primary, other] = cluster.nodesOf(0);
     const [voter] = cluster.nodesOf(1);
@@ -116,25 +146,33 @@ describeWithRedis("an election", () => {
 async function electionEnds(nodes: readonly ClusterNodeServer[]): Promise<void> {
   const deadline = performance.now() + 2_000;
   while (performance.now() < deadline) {
-    const told = await Promise.all(nodes.map(replicationOf));
+    const told = await replicationsOf(nodes);
     if (told.some((text) => text.includes("role:master"))) return;
     await Bun.sleep(10);
   }
 }
 
-/** One of them is the primary, and the two others have been taken for its replicas, and take it for their primary. */
-async function isWhole(nodes: readonly ClusterNodeServer[]): Promise<boolean> {
-  const told = await Promise.all(nodes.map(replicationOf));
-  const [primary, ...others] = nodes.filter((_, index) => told[index]?.includes("role:master"));
-  return (
-    others.length === 0 &&
-    told.join().split("state=online").length === 3 &&
-    told.join().split(`master_port:${primary?.process.port}\r\nmaster_link_status:up`).length === 3
-  );
+/** One of them is the primary, and the two others have been taken for its replicas, and follow it. */
+function isWhole(told: readonly string[]): boolean {
+  const all = told.join();
+  const isOnline = all.split("state=online").length === 3 && all.split("master_link_status:up").length === 3;
+  return isOnline && all.split("role:master").length === 2;
+}
+
+/** How far a primary is, and what its replicas have confirmed. */
+function copiesOf(replication: string): { readonly offset: number; readonly offsets: readonly number[] } {
+  return {
+    offset: Number(/master_repl_offset:(\d+)/.exec(replication)?.[1]),
+    offsets: [...replication.matchAll(/state=online,offset=(\d+)/g)].map(([, offset]) => Number(offset)),
+  };
 }
 
 async function replicationOf(node: ClusterNodeServer): Promise<string> {
   return String(await node.command("INFO", "replication"));
+}
+
+function replicationsOf(nodes: readonly ClusterNodeServer[]): Promise<string[]> {
+  return Promise.all(nodes.map(replicationOf));
 }
 
 /** The latest that they know: it grows as one of them asks to be elected. */
