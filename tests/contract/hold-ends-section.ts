@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Command } from "../../src/ledger/command.ts";
+import type { Outcome } from "../../src/ledger/ledger.ts";
 import type { EventId } from "../../src/ledger/transaction.ts";
 import { eventually } from "../support/eventually.ts";
 import {
@@ -24,15 +25,23 @@ export function holdEndsSection(the: () => Moves, skips: Skips): void {
   test("whatever ended it, nothing ends it again", async () => {
     const { ledger, account, pass } = the();
     const a = await account(0, 100);
-    const ends: [string, (of: EventId) => Promise<void>][] = [
-      ["captured", async (of) => void resultOf(await ledger.submit(capture(of, { amount: 1 })))],
-      ["captured", async (of) => void resultOf(await ledger.submit(capture(of, { amount: 0 })))],
-      ["released", async (of) => void resultOf(await ledger.submit(release(of)))],
-      ["expired", () => pass(1)],
+    const ends: [string, (of: EventId) => Promise<Outcome | null>][] = [
+      ["captured", (of) => ledger.submit(capture(of, { amount: 1 }))],
+      ["captured", (of) => ledger.submit(capture(of, { amount: 0 }))],
+      ["released", (of) => ledger.submit(release(of))],
+      ["expired", () => pass(1).then(() => null)],
     ];
+    const ended = async (end: (of: EventId) => Promise<Outcome | null>): Promise<EventId> => {
+      for (;;) {
+        const asked = performance.now();
+        const { id } = held(await ledger.submit(hold(a, 10, { expiresInSeconds: 1 })));
+        const outcome = await end(id);
+        // Another one, where the machine stood still until this one had expired.
+        if (outcome?.type !== "refused" || performance.now() - asked < 1_000) return id;
+      }
+    };
     for (const [state, end] of ends) {
-      const { id } = held(await ledger.submit(hold(a, 10, { expiresInSeconds: 1 })));
-      await end(id);
+      const id = await ended(end);
       const notOpen = refused("hold-not-open", { other: state });
       expect(await ledger.submit(capture(id))).toEqual(notOpen);
       expect(await ledger.submit(capture(id, { amount: 0 }))).toEqual(notOpen);

@@ -236,7 +236,7 @@ export function transactionsSection(the: () => Moves): void {
     for (let index = 0; index < 10; index += 1) ids.push(await account(0, 100));
     const any = () => ids[Math.floor(Math.random() * ids.length)] ?? "";
     const outcomes = await Promise.all(
-      Array.from({ length: 1000 }, () => {
+      Array.from({ length: 200 }, () => {
         const from = any();
         const to = ids.filter((id) => id !== from)[Math.floor(Math.random() * (ids.length - 1))] ?? "";
         return ledger.submit(transaction([[from, to, 1 + Math.floor(Math.random() * 150)]]));

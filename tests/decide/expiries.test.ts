@@ -6,7 +6,7 @@ import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 
 failOnLeaks();
 
-const HOLDS = 5_000;
+const HOLDS = 2_000;
 
 describeWithRedis("thousands of holds that are due at the same moment", () => {
   test("are ended before what is decided then, each once, however many calls it takes", async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { bounds } from "../../src/bounds.ts";
 import type { Command } from "../../src/ledger/command.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
@@ -125,6 +126,7 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
     const ledger = await stand.ledger();
     const behindBalancer = await stand.ledger({ balancerResends: true });
     const commands = [debit("1"), debit("1"), debit("1"), debit("1")] as const;
+    const frozenAt = performance.now();
     stand.server.process.signal("SIGSTOP");
     const sent = [submitted(ledger, commands[0]), submitted(behindBalancer, commands[1])];
     // Long enough for the call to leave this process, and it is on its way by then.
@@ -133,7 +135,10 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
     await Bun.sleep(100);
     const unsent = [submitted(ledger, commands[2]), submitted(behindBalancer, commands[3])];
     const reading = ledger.account("1").catch((error: unknown) => error);
-    expect(ledger.readiness()).toEqual({ ready: true });
+    const state = ledger.readiness();
+    // The machine may have stood still for that long.
+    if (performance.now() - frozenAt < bounds.decision_milliseconds_max)
+      expect(state).toEqual({ ready: true });
     expect((await Promise.all([...sent, ...unsent])).map(outcomeOf)).toEqual([
       "unknown",
       "unknown",
@@ -191,7 +196,7 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
     const frozen = submitted(ledger, debit("1", 100));
     // Longer than it takes until the client's own ping is refused, too.
     expect(outcomeOf(await frozen)).toBe("none");
-    expect(await exchange(stand.server.process.port, "SCRIPT KILL\r\n")).toStartWith("+OK");
+    expect(await exchange(stand.server.process.port, "SCRIPT KILL\r\n", 20_000)).toStartWith("+OK");
     await script;
     await eventually("it is back", () => admitted(ledger));
     expect(await ledger.submit(debit("1", 100))).toMatchObject({

@@ -60,13 +60,12 @@ describe.skipIf(serversMissing !== null)("the feed", () => {
 
   test("brings batches in order, as they were, and the stream stores each once", async () => {
     await comesThrough(1);
-    const before = brought.length;
+    // The first one may have been published twice, until it came.
+    const others = () => brought.filter(({ g }) => g !== 1);
     for (let g = 2; g <= 500; g += 1) publisher.publish(batch(g));
     publisher.publish(batch(500));
-    await eventually("all have come", () => brought.length >= before + 500);
-    expect(brought.slice(before, before + 499)).toEqual(
-      Array.from({ length: 499 }, (_, index) => batch(index + 2)),
-    );
+    await eventually("all have come", () => others().length >= 500);
+    expect(others().slice(0, 499)).toEqual(Array.from({ length: 499 }, (_, index) => batch(index + 2)));
     await eventually("all are stored", async () => (await stream()).messages === 500);
   });
 

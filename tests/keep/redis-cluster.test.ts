@@ -28,9 +28,13 @@ describe.skipIf(serversMissing !== null)(
 
     test("init fills each shard where it is, with its functions, and copies; again it changes nothing", async () => {
       for (let shard = 0; shard < SHARDS; shard += 1)
-        for (const [index, node] of ledger.redis.nodesOf(shard).entries()) {
-          if (index > 0) await node.command("READONLY");
-          expect(await node.command("HGET", headKey(shard), "epoch")).toBe(ledger.epoch);
+        for (const node of ledger.redis.nodesOf(shard)) {
+          await node.command("READONLY");
+          // Init waits for one of two replicas.
+          await eventually(
+            "the node has it",
+            async () => (await node.command("HGET", headKey(shard), "epoch")) === ledger.epoch,
+          );
           const status = await node.command("FCALL_RO", "razonete_status", "1", headKey(shard));
           expect(Object(status).slice(0, 4)).toEqual([ledger.epoch, expect.anything(), String(SHARDS), "0"]);
         }
@@ -49,7 +53,7 @@ describe.skipIf(serversMissing !== null)(
     test("a writer that is given one of its nodes says what to write, and keeps nothing", async () => {
       const [one] = ledger.redis.nodesOf(1);
       ledger.startWriter(one?.url ?? "");
-      await ledger.credit(0, ledger.newId());
+      await ledger.decided(0);
       await ledger.said(/^shard 0: REDIS_URL names one node of a Redis Cluster.*: nothing is kept$/);
       expect(ledger.lines.join("\n")).not.toContain("MOVED");
       expect(await ledger.keptG(0)).toBe(0);
@@ -81,10 +85,11 @@ describe.skipIf(serversMissing !== null)(
 
     test("a batch that no replica has is not kept; another one gets its number, and is", async () => {
       ledger.startWriter();
-      for (let round = 0; round < 3; round += 1) await ledger.credit(0, ledger.newId());
+      for (let round = 0; round < 3; round += 1) await ledger.decided(0);
       await ledger.drained();
-      const [primary, first, second] = ledger.redis.nodesOf(0);
-      if (primary === undefined || first === undefined || second === undefined) throw new Error("no nodes");
+      const { primary, replicas } = await ledger.redis.rolesOf(0);
+      const [first, second] = replicas;
+      if (first === undefined || second === undefined) throw new Error("no nodes");
       await Promise.all([first, second].map(({ process }) => process.kill()));
       const alone = ledger.newId();
       expect(ledger.credit(0, alone)).rejects.toThrow(/replicas confirm it, not 1/);

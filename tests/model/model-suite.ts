@@ -6,6 +6,8 @@ import type { Command } from "../../src/ledger/command.ts";
 import { type LedgerPlace, Run } from "./run.ts";
 import { steps } from "./steps.ts";
 
+/** More than two commits of the embedded ledger, and than four calls of Redis; each is to be decided within 2 s. */
+const MANY = 2_100;
 const DAY: Micros = 24 * 60 * 60 * 1_000_000;
 
 export interface ModelSuiteOptions {
@@ -60,7 +62,7 @@ export function modelSuite(
     test("closing completes what was submitted, and takes no more", async () => {
       await using place = await newPlace();
       await using run = await Run.start(place);
-      const commands = Array.from({ length: 3_000 }, (_, index): Command => ({
+      const commands = Array.from({ length: MANY }, (_, index): Command => ({
         type: "transact",
         id: `req:${index}`,
         account: "1",
@@ -86,7 +88,7 @@ export function modelSuite(
       await using place = await newPlace();
       await using run = await Run.start(place);
       // Decided in another order, other debits would be refused.
-      const commands = Array.from({ length: 5_000 }, (_, index): Command => ({
+      const commands = Array.from({ length: MANY }, (_, index): Command => ({
         type: "transact",
         id: index % 7 === 0 ? `key:${index % 70}` : `req:${index}`,
         account: String(1 + (index % 2)),

@@ -72,8 +72,9 @@ describeWithRedis("an election", () => {
   test("is not held after a short silence; where a replica lives and does not follow, the shard waits for 3 s", async () => {
     const nodes = openRedisNodes(cluster.url, { minReplicas: 1 });
     const node = await ready(nodes, 0);
-    const [primary, replica] = cluster.nodesOf(0);
-    if (primary === undefined || replica === undefined) throw new Error("no node");
+    const { primary, replicas } = await cluster.rolesOf(0);
+    const [replica] = replicas;
+    if (replica === undefined) throw new Error("no node");
     await replica.command("CONFIG", "SET", "masteruser", "nobody", "masterauth", "wrong");
     await primary.command("CLIENT", "KILL", "TYPE", "replica");
     await eventually("the other one follows again", async () =>
@@ -122,10 +123,9 @@ describeWithRedis("an election", () => {
   });
 
   test("that comes to nothing is held once more, while the primary is away", async () => {
-    const [primary, other] = cluster.nodesOf(0);
-    const [voter] = cluster.nodesOf(1);
-    const [witness] = cluster.nodesOf(2);
-    if (primary === undefined || voter === undefined || witness === undefined) throw new Error("no node");
+    const { primary, replicas } = await cluster.rolesOf(0);
+    const [other] = replicas;
+    const [voter, witness] = [await cluster.primaryOf(1), await cluster.primaryOf(2)];
     // Two might ask at once again.
     await other?.process.kill();
     await primary.process.kill();

@@ -113,7 +113,7 @@ describeWithRedis("a ledger on a Redis Cluster", () => {
   test("a replica lost under load: nothing waits", async () => {
     const running = load([await stand.ledger()]);
     await goesOn(running, [0, 1, 2]);
-    const [, replica] = stand.cluster.nodesOf(0);
+    const [replica] = (await stand.cluster.rolesOf(0)).replicas;
     await replica?.process.kill();
     await goesOn(running, [0, 1, 2]);
     await replica?.process.start();
@@ -127,7 +127,7 @@ describeWithRedis("a ledger on a Redis Cluster", () => {
     const account = accountOn(0, SHARDS);
     const before = await settle(ledger, credit(account, 7));
     await eventually("it is published", () => published.length === 1);
-    const [, ...replicas] = stand.cluster.nodesOf(0);
+    const { replicas } = await stand.cluster.rolesOf(0);
     for (const { process } of replicas) process.signal("SIGSTOP");
 
     const command = credit(account, 5);
@@ -136,15 +136,16 @@ describeWithRedis("a ledger on a Redis Cluster", () => {
     expect(read).toBeInstanceOf(LedgerUnavailable);
     expect(await submitted(ledger, credit(accountOn(1, SHARDS)))).toMatchObject({ type: "accepted" });
     const state = () => ledger.readiness();
+    let named = state();
     await eventually(
       "the shard is named",
       () => {
-        const now = state();
-        return now.ready && /0 replicas confirm it, not 1/.test(now.undecided?.[0]?.reason ?? "");
+        named = state();
+        return named.ready && /0 replicas confirm it, not 1/.test(named.undecided?.[0]?.reason ?? "");
       },
-      state,
+      () => named,
     );
-    expect(state()).toMatchObject({ ready: true, undecided: [{ shard: 0 }] });
+    expect(named).toMatchObject({ ready: true, undecided: [{ shard: 0 }] });
     expect(published.filter(({ shard }) => shard === 0)).toHaveLength(1);
 
     replicas[0]?.process.signal("SIGCONT");
@@ -181,12 +182,19 @@ describeWithRedis("a ledger on a Redis Cluster", () => {
 
   test("a replica with settings that the promise does not stand on: its shard does not decide, until that is mended", async () => {
     const ledger = await stand.ledger();
-    const [, replica] = stand.cluster.nodesOf(2);
+    const [replica] = (await stand.cluster.rolesOf(2)).replicas;
     await replica?.command("CONFIG", "SET", "appendfsync", "everysec");
-    const state = () => ledger.readiness();
-    await eventually("the shard is named", () => "undecided" in state(), state);
+    let state = ledger.readiness();
+    await eventually(
+      "the shard is named",
+      () => {
+        state = ledger.readiness();
+        return JSON.stringify(state).includes("appendfsync");
+      },
+      () => state,
+    );
     const address = new URL(replica?.url ?? "").host;
-    expect(state()).toEqual({
+    expect(state).toEqual({
       ready: true,
       undecided: [
         {
