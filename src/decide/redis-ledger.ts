@@ -73,6 +73,9 @@ export class RedisLedger implements Ledger {
   readonly #across: AcrossShards;
   readonly #completion: CompletionRounds;
   #closed = false;
+  /** When it gives up what is not completed then, in milliseconds of `performance.now`. */
+  #givesUpAt = Number.POSITIVE_INFINITY;
+  #givesUp = false;
 
   constructor(options: RedisLedgerOptions) {
     const { redisUrl, minReplicas = 0, books, durable, onOutage: report = () => {} } = options;
@@ -278,9 +281,9 @@ export class RedisLedger implements Ledger {
     if (this.#closed) return;
     this.#closed = true;
     this.#firstAdmission.end();
-    const deadline = performance.now() + bounds.decision_milliseconds_max;
+    this.#givesUpAt = performance.now() + bounds.decision_milliseconds_max;
     const isIdle = (): boolean => this.#across.idle && this.#shards.every((shard) => shard.idle);
-    while (performance.now() < deadline && !isIdle()) await Bun.sleep(1);
+    while (!this.#givesUp && !isIdle()) await Bun.sleep(1);
     clearInterval(this.#checks);
     this.#completion.stop();
     this.#links.close();
@@ -288,7 +291,7 @@ export class RedisLedger implements Ledger {
   }
 
   /**
-   * Gives up the requests whose deadline has passed. But if this process stood still, Redis may have answered them in
+   * Gives up the requests whose deadline has passed, and all of them at the end of a close. But if this process stood still, Redis may have answered them in
    * the meantime, and timers come before what waits in a socket. So it reads first. (Only once in a row: a process that
    * always lacks CPU gives up, too.)
    */
@@ -300,6 +303,7 @@ export class RedisLedger implements Ledger {
     else if (stoodStill) this.#checksToSkip = bounds.deadline_checks_skipped;
     if (this.#checksToSkip > 0) return;
     for (const shard of this.#shards) shard.expire(now);
+    this.#givesUp = now >= this.#givesUpAt;
   }
 
   #onAdmitted(shards: number, newEpoch: boolean, only: number | null): void {

@@ -7,6 +7,7 @@ import { Random, testSeed } from "../support/random.ts";
 import { type RunningStack, startStack } from "../support/running-stack.ts";
 import { startServer } from "../support/server.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
+import { freePorts } from "../support/servers/free-ports.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 import { everyEventOnce } from "./events-suite.ts";
 import { INNER_ALLOWED, lifeOfAWebhook } from "./webhooks-suite.ts";
@@ -24,10 +25,12 @@ const seed = testSeed();
 
 test(`the embedded ledger killed: every event once and in order, over 200 cuts (seed ${seed})`, async () => {
   using folder = temporaryFolder();
-  const options = { data: join(folder.path, "data"), flags: ["--no-initial-accounts"] };
+  // It is back on the same one.
+  const [port = 0] = await freePorts(1);
+  const options = { data: join(folder.path, "data"), flags: ["--no-initial-accounts"], port };
   let server = await startServer(options);
   try {
-    const { url, port } = server;
+    const { url } = server;
     await everyEventOnce({
       url,
       seed,
@@ -37,7 +40,7 @@ test(`the embedded ledger killed: every event once and in order, over 200 cuts (
         for (let kill = 0; kill < 2; kill += 1) {
           await Bun.sleep(1500);
           await server.kill();
-          server = await startServer({ ...options, port });
+          server = await startServer(options);
         }
       },
     });

@@ -6,6 +6,7 @@ import { findChromium, openChromium } from "../support/chromium.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
+import { freePorts } from "../support/servers/free-ports.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 import {
   complaintOfExamples,
@@ -166,9 +167,7 @@ describe("the package", () => {
 /** The receiver in Node takes what is signed with its secret, once, and nothing else. */
 async function receives(project: string): Promise<void> {
   const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
-  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
-  const { port } = probe;
-  probe.stop();
+  const [port = 0] = await freePorts(1);
   const environment = ["env", `SECRET=${secret}`, `PORT=${port}`];
   const receiver = Bun.spawn([...environment, "node", "hook.mjs"], { cwd: project });
   try {

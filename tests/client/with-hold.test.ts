@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { HoldError, Razonete, RefusedError, UnknownError, type Used } from "../../client/src/razonete.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { problem, type Reply, ScriptedServer, type Step, unavailable } from "./support/scripted-server.ts";
@@ -6,12 +6,14 @@ import { problem, type Reply, ScriptedServer, type Step, unavailable } from "./s
 /** A hold around some work: what is captured, what is released, and what is told where that fails. */
 
 failOnLeaks();
+setDefaultTimeout(60_000);
 
 const hold = (state: string): Reply => ({ status: 200, body: { ...BODY, state } });
 const BODY = { id: "h1", from: "acme", amount: 100, expires_at: "2026-11-26T10:00:00.000000Z", account: {} };
 const held: Reply = { status: 201, body: { ...BODY, state: "open" } };
 const ended = (state: string) => problem(422, "hold-not-open", { state });
-const SOON = { deadlineMs: 1200, attemptMs: 400 };
+/** For what is sent again until then: long enough for a slow machine to have an answer to each. */
+const DEADLINE_MS = 4000;
 
 interface Ran {
   readonly value: unknown;
@@ -28,7 +30,7 @@ async function run(
   options: object = {},
 ): Promise<Ran> {
   await using server = await ScriptedServer.start(held, ...answers);
-  const ledger = new Razonete({ url: server.url, ...SOON });
+  const ledger = new Razonete({ url: server.url, deadlineMs: DEADLINE_MS });
   const [value, error] = await ledger.withHold("acme", 100, work, options).then(
     (done) => [done, null],
     (reason: unknown) => [null, reason],
@@ -93,7 +95,7 @@ test("where there is no hold, the work is not run", async () => {
   ] as const) {
     await using server = await ScriptedServer.start(answer);
     let isRun = false;
-    const ledger = new Razonete({ url: server.url, ...SOON });
+    const ledger = new Razonete({ url: server.url, deadlineMs: DEADLINE_MS });
     const ran = ledger.withHold("acme", 100, () => {
       isRun = true;
       return 1;

@@ -44,6 +44,15 @@ describeWithRedis("closing a ledger in Redis", () => {
     expect(await stand.events()).toHaveLength(1);
   });
 
+  test("reads what was answered while this process stood still, before it gives up", async () => {
+    const ledger = await stand.ledger();
+    const begun = ledger.submit(debit("1"));
+    const closed = ledger.close();
+    Bun.sleepSync(bounds.decision_milliseconds_max + 200);
+    await closed;
+    expect(await begun).toMatchObject({ type: "accepted", result: { account: { seq: 1 } } });
+  });
+
   test("rejects all waiting requests while Redis is away, and still ends", async () => {
     const ledger = await stand.ledger();
     const behindBalancer = await stand.ledger({ balancerResends: true });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
@@ -16,13 +16,13 @@ let receiver: Receiver;
 let poster: Poster;
 let untrusting: Poster;
 
-const send = (url: string, by = poster, address = "127.0.0.1"): Promise<Posted> =>
+const send = (url: string, by = poster, address = "127.0.0.1", milliseconds = 20_000): Promise<Posted> =>
   by.post({
     url: new URL(url),
     address,
     headers: { "webhook-id": "e0-1-0-5" },
     body: '{"data":"é"}',
-    milliseconds: 2_000,
+    milliseconds,
   });
 
 interface Speaker extends AsyncDisposable {
@@ -92,6 +92,7 @@ afterAll(async () => {
   folder[Symbol.dispose]();
 });
 failOnLeaks();
+setDefaultTimeout(60_000);
 
 describe("a delivery's request", () => {
   test("goes to the address that was looked at, with the certificate checked by the URL's name", async () => {
@@ -137,7 +138,7 @@ describe("a delivery's request", () => {
 
   test("gives up what does not answer, is not HTTP, or is not there", async () => {
     await using silent = await speaking(null);
-    expect(await failure(send(silent.url))).toContain("no answer within 2 s");
+    expect(await failure(send(silent.url, poster, "127.0.0.1", 2_000))).toContain("no answer within 2 s");
     const other = await speaking("x".repeat(20_000));
     expect(await failure(send(other.url))).toContain("the answer is not HTTP");
     await other[Symbol.asyncDispose]();

@@ -10,7 +10,7 @@ import { newHookId } from "../../src/hooks/hook-rows.ts";
 import { dropUnwanted } from "../../src/hooks/webhook-filter.ts";
 import { migrate } from "../../src/keep/migrate.ts";
 import { connectPostgres } from "../../src/keep/postgres-client.ts";
-import { freePorts } from "../../src/stack/ports.ts";
+import { freePorts } from "../support/servers/free-ports.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";

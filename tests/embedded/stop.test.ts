@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { call, problemName } from "../support/api.ts";
 import { auditFile } from "../support/audit-file.ts";
+import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
@@ -12,7 +13,7 @@ import { Journal } from "../support/answer-log.ts";
 import { openContested, startLoad } from "../support/contending-load.ts";
 
 failOnLeaks();
-setDefaultTimeout(20_000);
+setDefaultTimeout(120_000);
 
 const seed = testSeed();
 const TRANSACTION = { valor: 7, tipo: "c", descricao: "stalled" };
@@ -31,7 +32,7 @@ for (const [name, code] of [
         await using server = await startServer({ data: folder.path });
         const accounts = await openContested(server.url, journal);
         const load = startLoad(server.url, journal, accounts, new Random(seed));
-        await Bun.sleep(200);
+        await eventually("some are accepted", () => journal.count("accepted") >= 50);
         server.signal(name);
         expect(await server.ended).toBe(0);
         await load.stop();
@@ -46,7 +47,8 @@ for (const [name, code] of [
 
     test("/readyz says 503 at once, all else is answered until the drain is over, requests in flight after it", async () => {
       using folder = temporaryFolder();
-      await using server = await startServer({ data: folder.path, environment: { DRAIN_MS: "1500" } });
+      // Long enough for three requests on a machine that stands still for seconds.
+      await using server = await startServer({ data: folder.path, environment: { DRAIN_MS: "8000" } });
       using stalled = await stallRequest(server.port, "/clientes/1/transacoes", TRANSACTION);
       server.signal(name);
       await begunToStop(server);
@@ -71,6 +73,7 @@ for (const [name, code] of [
         server.signal(name);
         await begunToStop(server);
         await Bun.sleep(PRESS_MILLISECONDS);
+        await eventually("some are accepted", () => journal.count("accepted") > 0);
         // A drain of a minute is not over yet: only the second signal can end it.
         server.signal(name);
         expect(await server.ended).toBe(code);

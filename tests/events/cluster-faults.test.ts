@@ -19,6 +19,8 @@ describe.skipIf(serversMissing !== null)("readers of a cluster", () => {
     const random = new Random(seed);
     await using cluster = await Cluster.start({ shards: 2, durable: true });
     await openAccounts(cluster.url);
+    // Before that, the API that is killed may not be the one that they come to.
+    await cluster.balanced();
     const readers = [
       ...Array.from({ length: 4 }, () => new Follower(() => cluster.url)),
       new Follower(
@@ -31,6 +33,7 @@ describe.skipIf(serversMissing !== null)("readers of a cluster", () => {
     const load = (async () => {
       while (!over.signal.aborted) await decideSome(cluster.url, random, 20);
     })();
+    await eventually("all follow", () => readers.every(({ events }) => events.length > 0));
     const faults = [
       // The last API is the one that has the readers.
       async () => {

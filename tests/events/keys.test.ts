@@ -67,7 +67,11 @@ test("a key that is revoked ends its stream, and one for some accounts is told o
   await move("@world", "globex:a");
   await eventually(
     "all came",
-    () => ofAll?.events.at(-1)?.data["reverses"] === null && ofAll.events.length >= 13,
+    () =>
+      ofAll?.events.at(-1)?.data["reverses"] === null &&
+      ofAll.events.length >= 13 &&
+      [ofAcme, ofGlobex].every((reader) => (reader?.events.length ?? 0) >= 5),
+    () => [ofAll, ofAcme, ofGlobex].map((reader) => reader?.events.length),
   );
 
   const seen = (events: readonly Told[] = []) =>

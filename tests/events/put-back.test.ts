@@ -14,6 +14,7 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { NOTHING_MISSING, runRestore } from "../support/run-restore.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { pathOf, serversMissing } from "../support/servers/binaries.ts";
+import { freePorts } from "../support/servers/free-ports.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { readAll, readPage } from "../support/followers/event-client.ts";
 import { keptEvents } from "./support/kept-events.ts";
@@ -81,8 +82,9 @@ function clientOf(url: string) {
 test("an older data file is put in place: who had gone on is told so, and who had not misses nothing", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "razonete.db");
-  let server: RunningServer = await startServer({ data: folder.path });
-  const { port } = server;
+  // It is back on the same one.
+  const [port = 0] = await freePorts(1);
+  let server: RunningServer = await startServer({ data: folder.path, port });
   const restart = async (between: () => void): Promise<void> => {
     expect(await server.stop()).toBe(0);
     between();
