@@ -96,8 +96,10 @@ describe.skipIf(serversMissing !== null)("the console of a cluster", () => {
   test("tells of a part that is away, and that it is back", async () => {
     const [, api] = cluster.apis;
     await api?.kill();
-    const { parts } = await until("the API is down", isDown("api-2"));
-    expect(parts.filter(({ state }) => state !== "up")).toHaveLength(1);
+    await until("the API alone is down", (now) => {
+      const away = now.parts.filter(({ state }) => state !== "up");
+      return away.length === 1 && isDown("api-2")(now);
+    });
     await api?.start();
     await until("it is back", isDown("api-2", "up"));
 
