@@ -59,7 +59,7 @@ function resultIn(path: string): RunResult {
 
 test("a correct server: exit code 0, a table, a report and a result, in reports/ by default", async () => {
   const url = await start(new LedgerServer());
-  const { exitCode, stdout } = await rinha(["--url", url, ...SHORT]);
+  const { exitCode, stdout } = await rinha(["--url", url, ...SHORT, "--timeout", "60"]);
   const [run = ""] = readdirSync(join(folder, "reports"));
   expect(readdirSync(join(folder, "reports", run)).toSorted()).toEqual(["report.html", "result.json"]);
   expect(stdout).toContain(join("reports", run, "report.html"));
@@ -145,6 +145,13 @@ test("a server that never answers ends the run early, as timed out", async () =>
     "timed-out: account 1: a statement was not answered: no whole answer within 2.0 s",
   );
   expect(stdout).toContain("no account answered at the start");
+});
+
+test("--timeout is how long an answer may take, and is part of the command for the same again", async () => {
+  const url = await start(new HangsFromTheStart());
+  const { stdout } = await rinha(["--url", url, ...SHORT, "--timeout", "1", "--out", "out"]);
+  expect(stdout).toContain("no whole answer within 1.0 s");
+  expect(resultIn(join(folder, "out")).command).toEndWith(" --seed 5 --timeout 1");
 });
 
 test("if this machine has no socket left it says so, and does not blame the server", async () => {
