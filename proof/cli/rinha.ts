@@ -27,6 +27,11 @@ export function rinhaCommand(): Command {
       "repeat the requests of the run with this seed (default: a new one)",
       parseSeed,
     )
+    .option(
+      "--timeout <seconds>",
+      "how long a request may take (default: 60, less at a small scale, but not below 2)",
+      parseTimeout,
+    )
     .option("--out <folder>", "where result.json and report.html go (default: reports/<time>)")
     .option("--json", "write the result as JSON to the standard output")
     .addHelpText("after", HELP)
@@ -57,6 +62,10 @@ function parseScale(text: string): number {
 
 function parseRate(text: string): number {
   return factor(text, loadTestBounds.rate_min, loadTestBounds.rate_max);
+}
+
+function parseTimeout(text: string): number {
+  return factor(text, loadTestBounds.timeout_seconds_min, loadTestBounds.timeout_seconds_max);
 }
 
 function factor(text: string, min: number, max: number): number {

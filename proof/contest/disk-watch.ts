@@ -31,11 +31,15 @@ export class DiskWatch {
     this.#watching.catch(() => {});
   }
 
+  /** How many writes count so far. The first one allocates the block, and does not. */
+  get writes(): number {
+    return Math.max(0, this.#times.length - 1);
+  }
+
   /** Rejects if the folder is not writable. */
   async end(): Promise<DiskTimes> {
     this.#ended = true;
     await this.#watching;
-    // The first write allocates the block.
     const times = this.#times.slice(1);
     return {
       writes: times.length,

@@ -7,6 +7,8 @@ export const loadTestBounds = {
   rate_min: 0.1,
   rate_max: 100,
   seed_max: 2 ** 31 - 1,
+  timeout_seconds_min: 1,
+  timeout_seconds_max: 600,
   /**
    * A request without a complete answer after this time has failed, as in Gatling. Shorter if the phases are shorter.
    */

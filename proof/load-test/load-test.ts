@@ -16,6 +16,8 @@ import { verdictOf } from "./checks/verdict.ts";
 export interface LoadTestOptions extends LoadShape {
   readonly target: LoadTarget;
   readonly seed: number;
+  /** How long a request may take, in seconds. Default: as in the contest, and shorter if the phases are shorter. */
+  readonly timeout?: number | undefined;
 }
 
 /** The state of a run while it is running, for the progress display. */
@@ -52,8 +54,11 @@ export class LoadTest {
    */
   async run(): Promise<RunResult> {
     const startedAt = new Date();
-    const { target, scale, seed } = this.#options;
-    const client = new Client(target.address, answerTimeoutMilliseconds(scale));
+    const { target, scale, seed, timeout } = this.#options;
+    const client = new Client(
+      target.address,
+      timeout === undefined ? answerTimeoutMilliseconds(scale) : timeout * 1000,
+    );
     try {
       const context = new RunContext(client, new Requests(target), this.#recorder, this.#interruption.signal);
       this.#interruption.signal.addEventListener("abort", () => {
@@ -100,8 +105,9 @@ export class LoadTest {
   }
 
   #result(startedAt: Date, complete: boolean): RunResult {
-    const { target, seed, scale, rate } = this.#options;
+    const { target, seed, scale, rate, timeout } = this.#options;
     const { url } = target;
+    const given = timeout === undefined ? "" : ` --timeout ${timeout}`;
     const { statistics, failures, notes, load, perSecond } = this.#recorder;
     this.#checkSpeed();
     return {
@@ -110,7 +116,7 @@ export class LoadTest {
       seed,
       scale,
       rate,
-      command: `npm run rinha -- --url ${url} --scale ${scale} --rate ${rate} --seed ${seed}`,
+      command: `npm run rinha -- --url ${url} --scale ${scale} --rate ${rate} --seed ${seed}${given}`,
       startedAt: startedAt.toISOString(),
       durationSeconds: Math.round(performance.now() - this.#startedAt) / 1000,
       complete,

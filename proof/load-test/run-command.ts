@@ -16,6 +16,8 @@ export interface RunOptions extends LoadShape {
   readonly url: string;
   /** Default: a new one. */
   readonly seed?: number;
+  /** How long a request may take, in seconds. Default: by the scale. */
+  readonly timeout?: number;
   /** The folder for the files. Default: `reports/` and the time. */
   readonly out?: string;
   /** Writes the result to standard output and everything else to standard error. */
@@ -58,12 +60,12 @@ export async function runLoadTest(options: RunOptions): Promise<void> {
  */
 export async function runShowingProgress(
   target: LoadTarget,
-  options: LoadShape & { readonly seed?: number },
+  options: LoadShape & { readonly seed?: number; readonly timeout?: number },
   say: (line: string) => void,
   interruption: AbortSignal,
 ): Promise<RunResult> {
-  const { scale, rate, seed = randomInt(loadTestBounds.seed_max) } = options;
-  const test = new LoadTest({ target, scale, rate, seed });
+  const { scale, rate, timeout, seed = randomInt(loadTestBounds.seed_max) } = options;
+  const test = new LoadTest({ target, scale, rate, seed, timeout });
   say(`Testing ${target.url} (scale ${scale}, rate ${rate}, seed ${seed})`);
   const progress = new LoadProgress(() => test.status());
   const interrupt = (): void => test.interrupt();

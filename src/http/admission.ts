@@ -20,6 +20,8 @@ import type { Problem } from "./problems.ts";
 export interface Limits {
   /** Requests a second; 0: any number. `null`: any number where only this machine can reach it, else the default. */
   readonly perAddress: number | null;
+  /** Milliseconds, by which it is counted. Default: the process's own clock. */
+  readonly now?: () => number;
 }
 
 /** Found right before, and when: in milliseconds. */
@@ -51,9 +53,9 @@ export class Admission {
   readonly #addressOf: (request: Request) => string | null;
   readonly #tellsRates: boolean;
   readonly #known = new Map<string, Known>();
-  readonly #perKey = new TokenBuckets(1, bounds.limited_keys_max);
-  readonly #perAddress = new TokenBuckets(1, bounds.limited_addresses_max);
-  readonly #wrong = new TokenBuckets(bounds.wrong_keys_seconds, bounds.limited_addresses_max);
+  readonly #perKey: TokenBuckets;
+  readonly #perAddress: TokenBuckets;
+  readonly #wrong: TokenBuckets;
   #addressRate = 0;
 
   /**
@@ -70,6 +72,9 @@ export class Admission {
     this.#limits = limits;
     this.#addressOf = addressOf;
     this.#tellsRates = tellsRates;
+    this.#perKey = new TokenBuckets(1, bounds.limited_keys_max, limits?.now);
+    this.#perAddress = new TokenBuckets(1, bounds.limited_addresses_max, limits?.now);
+    this.#wrong = new TokenBuckets(bounds.wrong_keys_seconds, bounds.limited_addresses_max, limits?.now);
   }
 
   /** To be called as soon as the server knows it. */

@@ -6,6 +6,7 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { startHaproxy } from "../support/servers/haproxy.ts";
 import type { ServerProcess } from "../support/servers/server-process.ts";
+import { answerBeforeDisk } from "./support/answer-before-disk.ts";
 import { startConsole } from "./support/console-process.ts";
 import { Transactions } from "./support/transactions.ts";
 
@@ -20,6 +21,7 @@ describe.skipIf(serversMissing !== null)("the console of a cluster", () => {
   let token: string | null = null;
   beforeAll(async () => {
     cluster = await Cluster.start();
+    await answerBeforeDisk(cluster.redis.url);
     consoleProcess = await startConsole(cluster);
     const ports = cluster.apis.map(({ port }) => port);
     haproxy = await startHaproxy(ports, true, { HAPROXY_CONSOLE: `127.0.0.1:${consoleProcess.port}` });
@@ -96,8 +98,10 @@ describe.skipIf(serversMissing !== null)("the console of a cluster", () => {
   test("tells of a part that is away, and that it is back", async () => {
     const [, api] = cluster.apis;
     await api?.kill();
-    const { parts } = await until("the API is down", isDown("api-2"));
-    expect(parts.filter(({ state }) => state !== "up")).toHaveLength(1);
+    await until("the API alone is down", (now) => {
+      const away = now.parts.filter(({ state }) => state !== "up");
+      return away.length === 1 && isDown("api-2")(now);
+    });
     await api?.start();
     await until("it is back", isDown("api-2", "up"));
 

@@ -74,20 +74,26 @@ describe("the console of the embedded server", () => {
       expect(await move(server, "c", 10)).toBe(200);
       if (index % 2 === 0) expect(await move(server, "d", 1_000_000)).toBe(422);
     }
-    const { second } = await until(server, "it is counted", (now) => now.second.transactions > 0);
-    expect(second.transactions / second.refusals).toBeCloseTo(2, 1);
     await until(
       server,
       "all refusals are told by their reason",
       ({ refusals }) => JSON.stringify(refusals) === '[{"problem":"limit-exceeded","count":3}]',
     );
-    expect(second.p50_ms).toBeGreaterThan(0);
-    expect(second.p99_ms ?? 0).toBeGreaterThanOrEqual(second.p50_ms ?? Infinity);
     await until(
       server,
       "the sums follow",
       ({ units: [first] }) => first?.balances === "60" && first.world === "-60",
     );
+    // One of each at a time, until a second shows what was done in it: it may end among them, or go by unseen.
+    await eventually("it is counted", async () => {
+      expect([await move(server, "c", 10), await move(server, "d", 1_000_000)]).toEqual([200, 422]);
+      const { second } = await statusOf(server);
+      expect(second.transactions).toBeGreaterThan(0);
+      expect(second.transactions / second.refusals).toBeCloseTo(1, 1);
+      expect(second.p50_ms).toBeGreaterThan(0);
+      expect(second.p99_ms ?? 0).toBeGreaterThanOrEqual(second.p50_ms ?? Infinity);
+      return true;
+    });
     await until(
       server,
       "it is quiet again",

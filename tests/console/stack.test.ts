@@ -5,6 +5,7 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { type RunningStack, startStack } from "../support/running-stack.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { answerBeforeDisk } from "./support/answer-before-disk.ts";
 import { Transactions } from "./support/transactions.ts";
 
 failOnLeaks();
@@ -14,7 +15,8 @@ describe.skipIf(serversMissing !== null)("the console of a stack", () => {
   const folder = temporaryFolder();
   let stack: RunningStack;
   beforeAll(async () => {
-    stack = await startStack({ data: folder.path, real: true });
+    stack = await startStack({ data: folder.path, real: true, environment: { DURABILITY: "relaxed" } });
+    await answerBeforeDisk(stack.description().redisUrl);
     await eventually("the console is there", async () => (await fetch(`${stack.url}/`)).ok);
   });
   afterAll(async () => {

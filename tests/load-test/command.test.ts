@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunResult } from "../../proof/load-test/run-result.ts";
+import { eventually } from "../support/eventually.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 import { LedgerServer } from "./support/server.ts";
 import { Hangs, HangsFromTheStart, KnowsAccount6 } from "./support/wrong-servers.ts";
@@ -58,7 +59,7 @@ function resultIn(path: string): RunResult {
 
 test("a correct server: exit code 0, a table, a report and a result, in reports/ by default", async () => {
   const url = await start(new LedgerServer());
-  const { exitCode, stdout } = await rinha(["--url", url, ...SHORT]);
+  const { exitCode, stdout } = await rinha(["--url", url, ...SHORT, "--timeout", "60"]);
   const [run = ""] = readdirSync(join(folder, "reports"));
   expect(readdirSync(join(folder, "reports", run)).toSorted()).toEqual(["report.html", "result.json"]);
   expect(stdout).toContain(join("reports", run, "report.html"));
@@ -119,16 +120,17 @@ test("Ctrl-C ends the run with what was measured so far", async () => {
   const { exitCode, stdout, stderr } = await rinha(
     ["--url", url, "--scale", "1", "--out", "out"],
     async (kill) => {
-      const deadline = Date.now() + 20_000;
-      while (server?.accounts.get(2)?.saldo === 0 && Date.now() < deadline) await Bun.sleep(50);
-      await Bun.sleep(1000);
+      // More than the checks at the start send, so the load has begun.
+      await eventually("the load has begun", () => (server?.requests ?? 0) >= 200);
       kill();
     },
   );
   expect(exitCode).toBe(1);
   const result = resultIn(join(folder, "out"));
   expect(result.complete).toBe(false);
-  expect(result.failures).toEqual([]);
+  // After Ctrl-C an answer has a second, which a busy machine may take.
+  const isSlowness = (check: string): boolean => check === "too-slow" || check === "timed-out";
+  expect(result.failures.filter(({ check }) => !isSlowness(check))).toEqual([]);
   expect(result.total.requests).toBeWithin(123, 10_000);
   expect(result.durationSeconds).toBeLessThan(60);
   expect(stdout).toContain("INTERRUPTED");
@@ -145,6 +147,13 @@ test("a server that never answers ends the run early, as timed out", async () =>
   expect(stdout).toContain("no account answered at the start");
 });
 
+test("--timeout is how long an answer may take, and is part of the command for the same again", async () => {
+  const url = await start(new HangsFromTheStart());
+  const { stdout } = await rinha(["--url", url, ...SHORT, "--timeout", "1", "--out", "out"]);
+  expect(stdout).toContain("no whole answer within 1.0 s");
+  expect(resultIn(join(folder, "out")).command).toEndWith(" --seed 5 --timeout 1");
+});
+
 test("if this machine has no socket left it says so, and does not blame the server", async () => {
   const url = await start(new Hangs());
   const script = `ulimit -n 80 && exec "$0" "$@"`;
@@ -155,7 +164,7 @@ test("if this machine has no socket left it says so, and does not blame the serv
   const checks = new Set(resultIn(join(folder, "out")).failures.map((failure) => failure.check));
   expect(checks).toContain("no-socket");
   expect(checks).not.toContain("connection-refused");
-}, 20_000);
+});
 
 test("if nothing listens it says so in one sentence, with exit code 2, and leaves no folder", async () => {
   const url = await start(new LedgerServer());
@@ -178,6 +187,7 @@ test("a wrong option or argument ends with exit code 2 and a message", async () 
     [["--scale", "0"], "It must be a number from"],
     [["--rate", "many"], "It must be a number from"],
     [["--seed", "-1"], "It must be a whole number"],
+    [["--timeout", "0"], "It must be a number from"],
     [["--sacle", "1"], "unknown option"],
     [["compare", "a.json"], "missing required argument"],
     [["compare", "a.json", "b.json"], "cannot read a.json"],
@@ -186,12 +196,22 @@ test("a wrong option or argument ends with exit code 2 and a message", async () 
     expect(stderr).toContain(words);
     expect(exitCode).toBe(2);
   }
-}, 20_000);
+}, 120_000);
 
 test("--help shows every option and the exit codes", async () => {
   const { exitCode, stdout } = await rinha(["--help"]);
   expect(exitCode).toBe(0);
-  for (const word of ["--url", "--scale", "--rate", "--seed", "--out", "--json", "compare", "Exit code"]) {
+  for (const word of [
+    "--url",
+    "--scale",
+    "--rate",
+    "--seed",
+    "--timeout",
+    "--out",
+    "--json",
+    "compare",
+    "Exit code",
+  ]) {
     expect(stdout).toContain(word);
   }
 });

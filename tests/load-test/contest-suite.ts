@@ -31,7 +31,8 @@ export function contestSuite(scale: number, requests: number): void {
 /** Runs the load test against a fresh system, to its end: nothing is wrong, all balances among it. */
 export async function passesTheContest(url: string, scale: number, requests: number): Promise<void> {
   using folder = temporaryFolder();
-  const args = ["rinha", "--url", url, "--scale", String(scale), "--out", "out"];
+  // A disk or a machine that stands still for a moment is no wrong answer: the contest's own time, whatever the scale.
+  const args = ["rinha", "--url", url, "--scale", String(scale), "--timeout", "60", "--out", "out"];
   const run = Bun.spawn([process.execPath, MAIN, ...args], {
     cwd: folder.path,
     stdout: "pipe",

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { ConsoleStatus } from "../../../src/console/console-status.ts";
+import { freePorts } from "../../../src/stack/ports.ts";
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -28,7 +29,9 @@ describe.skipIf(!chromium.found)(
       if (!chromium.found) return;
       folder = temporaryFolder("console");
       data = folder.path;
-      server = await startServer({ data, flags: ["--no-initial-accounts"] });
+      // It is bound once more later. No outgoing connection may have it meanwhile, as one may have what port 0 gives.
+      const [port = 0] = await freePorts(1);
+      server = await startServer({ data, port, flags: ["--no-initial-accounts"] });
       await fillLedger(server.url);
       browser = await openChromium(chromium.path);
       console = await openConsole(browser.context, server.url);

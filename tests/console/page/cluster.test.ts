@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, setDefaultTimeout, test } from "bun:test";
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { Cluster } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -76,7 +76,7 @@ describe.skipIf(missing !== null)(`the console of a cluster (${missing ?? "there
     await console.shows(".live", /^Live$/);
     // What was decided meanwhile is told once the books have it.
     await console.shows(".happenings", "0.50 BRL");
-    expect(await console.page.locator(".figure.troubled").count()).toBe(0);
+    await console.counts(".figure.troubled", 0);
   });
 
   test("opened while Redis is frozen it shows the parts, and what could not be read is read once it can be", async () => {

@@ -35,6 +35,7 @@ export class LedgerServer {
     ]),
   );
   readonly #server: Server = createServer((request, response) => {
+    this.requests += 1;
     this.handle(request, response).catch((error: unknown) => {
       response.writeHead(500).end(String(error));
     });
@@ -43,6 +44,8 @@ export class LedgerServer {
 
   /** How many TCP connections were made so far. */
   connections = 0;
+  /** How many requests came so far. */
+  requests = 0;
 
   async start(): Promise<string> {
     this.#server.on("connection", () => (this.connections += 1));
