@@ -1,16 +1,35 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { bounds } from "../../src/bounds.ts";
 import { call } from "../support/api.ts";
+import type { Cluster } from "../support/cluster.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
+import type { ServerProcess } from "../support/servers/server-process.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { LoadedCluster } from "../support/loaded-cluster.ts";
+import { untilCallWaits } from "./support/waiting-bytes.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
 
 const KILLS = 6;
 const seed = testSeed();
+
+/**
+ * kill -9, while what the API has sent waits at Redis: it is applied when nobody is left to answer it. Redis is frozen for no
+ * longer than that takes, since requests have a deadline.
+ */
+async function killWithCallSent(
+  { redis }: Cluster,
+  api: ServerProcess | undefined,
+  bytes?: number,
+): Promise<void> {
+  redis.process.signal("SIGSTOP");
+  await untilCallWaits(redis, bytes);
+  api?.signal("SIGKILL");
+  redis.process.signal("SIGCONT");
+  await api?.kill();
+}
 
 describe.skipIf(serversMissing !== null)(
   `HAProxy that fills one API first, under load (seed ${seed})`,
@@ -21,10 +40,7 @@ describe.skipIf(serversMissing !== null)(
         const { cluster } = system;
         const load = await system.load(200);
         for (let kill = 0; kill < KILLS; kill += 1) {
-          cluster.redis.process.signal("SIGSTOP");
-          await Bun.sleep(100);
-          await cluster.apis[0]?.kill();
-          cluster.redis.process.signal("SIGCONT");
+          await killWithCallSent(cluster, cluster.apis[0]);
           await Bun.sleep(200);
           await cluster.apis[0]?.start();
           await cluster.balanced();
@@ -40,20 +56,24 @@ describe.skipIf(serversMissing !== null)(
   },
 );
 
-/** One that HAProxy can keep to send it again, and one that is far larger than its buffer. */
+/**
+ * One that HAProxy can keep to send it again, and one that is far larger than its buffer; and how much waits at Redis once a
+ * call with commands of it does: all of the short one; the first command alone of the other one.
+ */
 const BATCHES = [
-  { what: "a short batch without a key", commands: 20, note: "", key: null, isResent: true },
+  { what: "a short batch without a key", commands: 20, note: "", key: null, isResent: true, bytes: 2_000 },
   {
     what: "a batch of 200 KiB with a key",
     commands: 500,
     note: "n".repeat(200),
     key: "big",
     isResent: false,
+    bytes: 600,
   },
 ] as const;
 
 describe.skipIf(serversMissing !== null)("the API killed that has a batch", () => {
-  for (const { what, commands, note, key, isResent } of BATCHES)
+  for (const { what, commands, note, key, isResent, bytes } of BATCHES)
     test(`${what}: each of its commands is applied once`, async () => {
       const system = await LoadedCluster.start(seed, { roundRobin: false });
       try {
@@ -71,12 +91,9 @@ describe.skipIf(serversMissing !== null)("the API killed that has a batch", () =
         };
         expect(JSON.stringify(body).length > 200 * 1024).toBe(!isResent);
         const send = () => call(cluster.url, "POST", "/v1/batches", body, key).catch(() => null);
-        // What the API has sent to Redis by then is applied when nobody is left to answer it.
         cluster.redis.process.signal("SIGSTOP");
         const sent = send();
-        await Bun.sleep(300);
-        await cluster.apis[0]?.kill();
-        cluster.redis.process.signal("SIGCONT");
+        await killWithCallSent(cluster, cluster.apis[0], bytes);
         let answer = await sent;
         expect(answer?.status ?? 503).toBe(isResent ? 200 : 503);
         if (!isResent) {
@@ -109,11 +126,7 @@ describe.skipIf(serversMissing !== null)(`HAProxy and the APIs, under load (seed
     const load = await system.load(200);
     for (let kill = 0; kill < KILLS; kill += 1) {
       const api = cluster.apis[kill % cluster.apis.length];
-      // What the API has sent to Redis by then is applied when nobody is left to answer it.
-      cluster.redis.process.signal("SIGSTOP");
-      await Bun.sleep(100);
-      await api?.kill();
-      cluster.redis.process.signal("SIGCONT");
+      await killWithCallSent(cluster, api);
       await Bun.sleep(200);
       await api?.start();
       await cluster.balanced();
@@ -155,7 +168,7 @@ describe.skipIf(serversMissing !== null)(`HAProxy and the APIs, under load (seed
         ),
         call(url, "GET", "/clientes/1/extrato"),
       ];
-      await Bun.sleep(100);
+      await untilCallWaits(cluster.redis);
       api?.signal("SIGSTOP");
       cluster.redis.process.signal("SIGCONT");
       await Bun.sleep(milliseconds);

@@ -6,6 +6,7 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
 import { LoadedCluster } from "../support/loaded-cluster.ts";
+import { Standstills } from "./support/standstill.ts";
 import type { SteadyLoad } from "../support/steady-load.ts";
 
 failOnLeaks();
@@ -41,10 +42,9 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL away, under load (seed ${se
       async () => (await system.books.outbox()).length < OUTBOX_BATCHES_MAX / 2,
     );
     const before = load.attempts.length;
-    await Bun.sleep(500);
+    await eventually("the load goes on", () => load.attempts.length > before + 10);
     await load.stop();
     const after = load.attempts.slice(before);
-    expect(after.length).toBeGreaterThan(10);
     expect(load.failures.filter((attempt) => after.includes(attempt))).toEqual([]);
     // Everyone who got no transaction was told that nothing was changed.
     expect(load.failures.filter(({ known }) => known.type !== "not-done")).toEqual([]);
@@ -55,12 +55,15 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL away, under load (seed ${se
 
   /** A history that can only come from the books is a clean 503, in good time. */
   async function historyIsRefused(): Promise<void> {
+    using standstills = new Standstills();
     const begun = performance.now();
     const answer = await call(system.cluster.url, "GET", "/v1/accounts/1/entries");
+    const took = performance.now() - begun;
     expect(answer.status).toBe(503);
     expect(answer.headers.get("retry-after")).toBe("1");
     expect(isNotDone(answer)).toBe(true);
-    expect(performance.now() - begun).toBeLessThan(HISTORY_MILLISECONDS_MAX);
+    if (standstills.hasRun("how soon a history is refused"))
+      expect(took).toBeLessThan(HISTORY_MILLISECONDS_MAX);
   }
 
   test("PostgreSQL killed: answers until the outbox is full, then 503 for transactions alone, then it drains", async () => {

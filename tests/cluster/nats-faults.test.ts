@@ -57,12 +57,15 @@ describe.skipIf(serversMissing !== null)(`NATS away, under load (seed ${seed})`,
     try {
       const before = await books.lastG();
       await eventually("the books go on", async () => (await books.lastG()) > before + 100);
+      const { attempts } = load;
+      await eventually("no request waits for it", () =>
+        attempts.every(({ known }) => known.type !== "unknown"),
+      );
     } finally {
       cluster.nats.process.signal("SIGCONT");
     }
     await load.stop();
     expect(load.failures).toEqual([]);
-    expect(load.slowestMilliseconds).toBeLessThan(2_000);
     await system.check();
   });
 });

@@ -42,6 +42,7 @@ describe.skipIf(serversMissing !== null)("a stack with replicas loses", () => {
   });
 
   test("a primary and a replica of it, killed at once: the other replica takes over by itself", async () => {
+    await stand.spread();
     const [primary = "", replica = "", other] = stand.nodesOf(0);
     await stand.survives("a primary and a replica killed", async () => {
       stand.signal("SIGKILL", primary, replica);
@@ -50,6 +51,7 @@ describe.skipIf(serversMissing !== null)("a stack with replicas loses", () => {
   });
 
   test("a primary and a replica of it, frozen at once: nothing is answered from one copy; told what to start", async () => {
+    await stand.spread();
     const [primary = "", replica = "", other = ""] = stand.nodesOf(2);
     await stand.survives("a primary and a replica frozen", async () => {
       stand.signal("SIGSTOP", primary, replica);
@@ -67,6 +69,7 @@ describe.skipIf(serversMissing !== null)("a stack with replicas loses", () => {
   });
 
   test("a shard whole, and its primary's log with it: the command that is told brings it back", async () => {
+    await stand.spread();
     const nodes = stand.nodesOf(1);
     const [primary = "", ...replicas] = nodes;
     await stand.survives("a shard killed and its primary's log lost", async () => {
@@ -85,6 +88,7 @@ describe.skipIf(serversMissing !== null)("a stack with replicas loses", () => {
   });
 
   test("the folder of a replica: it is filled anew", async () => {
+    await stand.spread();
     const [, replica = ""] = stand.nodesOf(2);
     await stand.survives("a replica's folder lost", async () => {
       stand.signal("SIGSTOP", replica);

@@ -307,7 +307,7 @@ describe.skipIf(serversMissing !== null)("HAProxy", () => {
 });
 
 /** Until both APIs run, and HAProxy, which looks at them every 200 ms, knows it. */
-async function bothReady({ data }: SharedStack): Promise<void> {
+async function bothReady({ data, stack }: SharedStack): Promise<void> {
   await eventually("both APIs are ready", async () => {
     const asked = ["api-1", "api-2"].map((name) =>
       fetch("http://api/readyz", { unix: join(data, `run/${name}.sock`), keepalive: false }).catch(
@@ -316,7 +316,12 @@ async function bothReady({ data }: SharedStack): Promise<void> {
     );
     return (await Promise.all(asked)).every((answer) => answer?.ok);
   });
-  await Bun.sleep(1_000);
+  // A look that has begun before may still find one down.
+  await Bun.sleep(300);
+  await eventually("HAProxy knows it: it asks the first one", async () => {
+    const answer = await fetch(`${stack.url}/x`, { keepalive: false });
+    return Object(await answer.json()).pid === stack.pid("api-1");
+  });
 }
 
 /** Asks until the answer is of this status; what comes before may also be a connection that is closed. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { credentialsOf } from "../../src/stack/credentials.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { call } from "../support/api.ts";
+import { commandOf } from "./support/command-of.ts";
 import { processesOf, type RunningStack, startStack } from "../support/running-stack.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -40,7 +41,7 @@ describe.skipIf(serversMissing !== null)("a stack's secrets", () => {
   });
 
   test("are on no command line", () => {
-    const commands = processesOf(data).map((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+    const commands = processesOf(data).map(commandOf);
     expect(commands.length).toBeGreaterThan(6);
     expect(commands.filter((command) => contains(command))).toEqual([]);
   });

@@ -11,6 +11,7 @@ import type { StackDescription } from "../../src/stack/stack-file.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { eventually } from "../support/eventually.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { commandOf } from "./support/command-of.ts";
 import { processesOf, stackToTheEnd, startStack } from "../support/running-stack.ts";
 import { pathOf, serversMissing } from "../support/servers/binaries.ts";
 import { sharedStack } from "./support/shared-stack.ts";
@@ -69,9 +70,7 @@ describe.skipIf(serversMissing !== null)("a running stack", () => {
     const { stack, data } = shared();
     const password = readFileSync(join(data, "password"), "utf8").trim();
     expect(stack.description().databaseUrl).toContain(password);
-    for (const pid of processesOf(data)) {
-      expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).not.toContain(password);
-    }
+    for (const pid of processesOf(data)) expect(commandOf(pid)).not.toContain(password);
   });
 
   test("never runs PostgreSQL as root", async () => {
@@ -294,10 +293,6 @@ async function redisSettings(description: StackDescription): Promise<Record<stri
 
 function pidIn(description: StackDescription, name: string): number | undefined {
   return description.processes.find((process) => process.name === name)?.pid;
-}
-
-function commandOf(pid: number): string {
-  return readFileSync(`/proc/${pid}/cmdline`, "utf8");
 }
 
 /** What a promise that must not resolve rejects with. */

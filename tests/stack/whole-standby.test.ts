@@ -45,7 +45,7 @@ test.skipIf(serversMissing !== null)(
     const load = new Load(credit, 4);
     await load.more(50);
 
-    for (const pid of processesIn(join(data, "postgres-1"))) process.kill(pid, "SIGSTOP");
+    freeze(join(data, "postgres-1"));
     await load.more(50);
     await eventually(
       "the standby has taken over, and the former primary follows it",
@@ -74,6 +74,17 @@ test.skipIf(serversMissing !== null)(
     expect(await stack.stop()).toBe(0);
   },
 );
+
+/** PostgreSQL with all of its sessions. */
+function freeze(folder: string): void {
+  for (const pid of processesIn(folder)) {
+    try {
+      process.kill(pid, "SIGSTOP");
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}
 
 class Pool implements AsyncDisposable {
   readonly #sql;

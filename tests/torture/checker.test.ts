@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { RoundVerdict } from "../../proof/torture/check/checker-types.ts";
+import type { RoundCounts, RoundVerdict } from "../../proof/torture/check/checker-types.ts";
 import { createChecker } from "../../proof/torture/check/checker.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
@@ -16,14 +16,15 @@ setDefaultTimeout(120_000);
 const firstSeed = testSeed();
 const HISTORIES = 4;
 const TRIES = 2;
-/** What is rare may be in none of the first histories. */
-const HISTORIES_MAX = 14;
+/** Where a thing is in none of so many, it is not for chance: what is rarest is in every fourth. */
+const HISTORIES_MAX = 150;
 const histories: { readonly seed: number; readonly rounds: readonly Round[] }[] = [];
 
 beforeAll(async () => {
   while (histories.length < HISTORIES) await addHistory();
 });
 
+/** One more: what is rare may be in none of the first. */
 async function addHistory(): Promise<void> {
   const seed = firstSeed + histories.length;
   histories.push({ seed, rounds: await simulate({ seed, rounds: 2, attempts: 200 }) });
@@ -54,7 +55,7 @@ describe(`the torture's checker (seed ${firstSeed})`, () => {
     });
   }
 
-  test("counts what it is given", () => {
+  test("counts what it is given", async () => {
     const [{ rounds } = { rounds: [] }] = histories;
     const [round] = rounds;
     const [verdict] = check(rounds);
@@ -72,12 +73,12 @@ describe(`the torture's checker (seed ${firstSeed})`, () => {
       excused: 0,
     });
     expect((counts?.accepted ?? 0) + (counts?.refused ?? 0)).toBe(of("accepted", "refused", "batch"));
-    expect(counts?.unknownApplied).toBeGreaterThan(0);
+    // Whether one without an answer was applied is by chance.
+    await inSomeHistory("unknown, and applied", ({ unknownApplied }) => unknownApplied > 0);
   });
 
-  test("is given commands of every kind, accepted and refused", () => {
-    const kinds = histories.flatMap(({ rounds }) => check(rounds).map(({ counts }) => counts.kinds));
-    for (const kind of [
+  test("is given commands of every kind, accepted and refused", async () => {
+    const kinds = [
       "transact",
       "transaction",
       "hold",
@@ -86,12 +87,21 @@ describe(`the torture's checker (seed ${firstSeed})`, () => {
       "reversal",
       "open",
       "atomic batch",
-    ]) {
-      const sum = (of: "accepted" | "refused") => kinds.reduce((all, one) => all + (one[kind]?.[of] ?? 0), 0);
-      expect([kind, sum("accepted") > 0, sum("refused") > 0]).toEqual([kind, true, true]);
-    }
+    ];
+    for (const kind of kinds)
+      for (const of of ["accepted", "refused"] as const)
+        await inSomeHistory(`${kind} ${of}`, ({ kinds: found }) => (found[kind]?.[of] ?? 0) > 0);
   });
 });
+
+/** Adds histories until there is such a thing in one of them. */
+async function inSomeHistory(what: string, isThere: (counts: RoundCounts) => boolean): Promise<void> {
+  for (let at = 0; at < HISTORIES_MAX; at += 1) {
+    if (at === histories.length) await addHistory();
+    if (check(histories[at]?.rounds ?? []).some(({ counts }) => isThere(counts))) return;
+  }
+  throw new Error(`in none of ${HISTORIES_MAX} histories: ${what}`);
+}
 
 /** How often it is found, of how often it could be done to one of the histories. */
 function tries(corruption: Corruption, of: typeof histories): { done: number; missed: number[] } {

@@ -30,18 +30,22 @@ describe(`the clients of the torture (seed ${seed})`, () => {
     ledger = new StandInLedger();
     target = await findTarget(await ledger.start());
     ledger.connections = 0;
-    load = new ClientLoad({
-      target,
-      seed,
-      clients: CLIENTS,
-      answerMilliseconds: ANSWER_MILLISECONDS,
-      pause: PAUSE,
-    });
+    load = clients(ANSWER_MILLISECONDS);
   });
   afterEach(async () => {
     load.close();
     await ledger.stop();
   });
+
+  function clients(answerMilliseconds?: number): ClientLoad {
+    return new ClientLoad({
+      target,
+      seed,
+      clients: CLIENTS,
+      pause: PAUSE,
+      ...(answerMilliseconds === undefined ? {} : { answerMilliseconds }),
+    });
+  }
 
   /** A round of so many requests. */
   async function round(requests: number): Promise<readonly Attempt[]> {
@@ -52,6 +56,8 @@ describe(`the clients of the torture (seed ${seed})`, () => {
   }
 
   test("ask for everything, are refused now and then, and keep most connections", async () => {
+    // Everybody gets an answer here, however long a busy machine takes.
+    load = clients();
     const attempts = [...(await round(1_000)), ...(await round(1_000))];
     expect(attempts).toHaveLength(load.requests);
     expect(attempts.map(({ number }) => number).toSorted((a, b) => a - b)).toEqual(

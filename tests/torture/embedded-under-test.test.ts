@@ -69,7 +69,8 @@ describe("the embedded ledger under test", () => {
 
   test("fills its disk until it refuses, and frees it", async () => {
     if (system.unsupportedFaults.length > 0) return;
-    const done = inject({ type: "disk-full", process: "ledger" }, 2_000);
+    // Longer than a busy machine may look away: an answer has to fall into it.
+    const done = inject({ type: "disk-full", process: "ledger" }, 6_000);
     await eventually("it refuses", async () => (await transact()) === 503);
     expect(await done).toMatchObject({ skipped: null });
     await system.recover();

@@ -87,7 +87,8 @@ describe.skipIf(serversMissing !== null)("the nodes under test", () => {
   });
 
   test("a machine is cut off the others: its shard goes on elsewhere", async () => {
-    const { hit, skipped } = await inject({ type: "apart", of: { role: "machine", shard: 2 } }, 4_000);
+    // Longer than its replicas wait, on a machine that looks away meanwhile, too.
+    const { hit, skipped } = await inject({ type: "apart", of: { role: "machine", shard: 2 } }, 8_000);
     if (system.unsupportedFaults.some(({ kind }) => kind === "net")) return;
     expect([skipped, hit?.shards]).toEqual([null, [2]]);
     const now = await inject({ type: "stop-role", of: { role: "redis-primary", shard: 2 } }, 100);
@@ -104,7 +105,7 @@ describe.skipIf(serversMissing !== null)("the nodes under test", () => {
 
   test("PostgreSQL's primary is frozen for longer than its standby waits: that takes over", async () => {
     const of = { role: "postgres-primary", shard: 0 } as const;
-    const before = await inject({ type: "stop-role", of }, 9_000);
+    const before = await inject({ type: "stop-role", of }, 15_000);
     await comesBack();
     const after = await inject({ type: "stop-role", of }, 100);
     expect(after.hit?.processes).not.toEqual(before.hit?.processes);

