@@ -6,12 +6,12 @@ import { dirname, join } from "node:path";
 import { SOURCE_PROGRAM } from "../../src/build/programs.ts";
 import { migrate } from "../../src/keep/migrate.ts";
 import { connectPostgres } from "../../src/keep/postgres-client.ts";
-import { freePorts } from "../../src/stack/ports.ts";
 import { withCa } from "../../src/tls/server-trust.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { TestCa } from "../support/servers/certificates.ts";
+import { freePorts } from "../support/servers/free-ports.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 

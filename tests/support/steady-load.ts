@@ -5,6 +5,16 @@ import { z } from "zod";
 
 const statement = z.object({ saldo: z.object({ total: z.int() }) });
 
+const TICK_MILLISECONDS = 10;
+/** An API gives a decision up after 2 s: most of that has to be the machine's. */
+const STANDSTILL_MILLISECONDS_MIN = 1_500;
+
+/** When something happened, by performance.now(). */
+interface Span {
+  readonly from: number;
+  to: number;
+}
+
 export interface LoadedAccounts {
   /** With a small limit, so that many debits are refused. */
   readonly contested: string;
@@ -25,10 +35,16 @@ export class SteadyLoad {
   readonly #firstAttempt: number;
   readonly #underWay = new Set<Promise<void>>();
   readonly #timer: ReturnType<typeof setInterval>;
+  readonly #ticker: ReturnType<typeof setInterval>;
+  #tickedAt = performance.now();
+  #isOver = false;
+  /** When not even this process ran. */
+  readonly #standstills: Span[] = [];
+  readonly #spans = new Map<Attempt, Span>();
   /** The highest balance of the rising account that was shown so far. */
   #shown = 0;
   #statements = 0;
-  #statementFailures = 0;
+  readonly #statementFailures: Span[] = [];
   #slowest = 0;
 
   constructor(
@@ -44,6 +60,7 @@ export class SteadyLoad {
     this.#random = random;
     this.#firstAttempt = journal.attempts.length;
     this.#timer = setInterval(() => this.#next(), 1000 / requestsPerSecond);
+    this.#ticker = setInterval(() => this.#tick(), TICK_MILLISECONDS);
   }
 
   /** What was asked for since the start of the load. */
@@ -52,12 +69,20 @@ export class SteadyLoad {
   }
 
   /** Transactions that were neither accepted nor refused; those that still wait for an answer are among them. */
-  get failures(): readonly Attempt[] {
+  get undecided(): readonly Attempt[] {
     return this.attempts.filter(({ known }) => known.type === "unknown" || known.type === "not-done");
   }
 
+  /** Those of them that a ledger has to answer for: nobody decides in time on a machine that stands still. */
+  get failures(): readonly Attempt[] {
+    this.#tick();
+    return this.undecided.filter((attempt) => !this.#stoodStill(this.#spans.get(attempt)));
+  }
+
   get statements(): { readonly answered: number; readonly failed: number } {
-    return { answered: this.#statements, failed: this.#statementFailures };
+    this.#tick();
+    const failed = this.#statementFailures.filter((span) => !this.#stoodStill(span));
+    return { answered: this.#statements, failed: failed.length };
   }
 
   /** The longest that a request waited for its answer. */
@@ -69,6 +94,22 @@ export class SteadyLoad {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await Promise.all(this.#underWay);
+    this.#tick();
+    this.#isOver = true;
+    clearInterval(this.#ticker);
+  }
+
+  #tick(): void {
+    if (this.#isOver) return;
+    const now = performance.now();
+    if (now - this.#tickedAt >= STANDSTILL_MILLISECONDS_MIN)
+      this.#standstills.push({ from: this.#tickedAt, to: now });
+    this.#tickedAt = now;
+  }
+
+  #stoodStill(span: Span | undefined): boolean {
+    if (span === undefined) return false;
+    return this.#standstills.some(({ from, to }) => span.from <= to && span.to >= from);
   }
 
   #next(): void {
@@ -90,15 +131,24 @@ export class SteadyLoad {
   }
 
   async #transact(account: string, tipo: "c" | "d", valor: number, key: string | null): Promise<void> {
-    await this.#journal.transact(this.#url, { account, tipo, valor, key });
+    await this.#send({ account, tipo, valor, key });
+  }
+
+  async #send(wanted: Pick<Attempt, "account" | "tipo" | "valor" | "key">): Promise<Attempt | undefined> {
+    const place = this.#journal.attempts.length;
+    const span = { from: performance.now(), to: Number.POSITIVE_INFINITY };
+    const sent = this.#journal.transact(this.#url, wanted);
+    const attempt = this.#journal.attempts[place];
+    if (attempt !== undefined) this.#spans.set(attempt, span);
+    await sent;
+    span.to = performance.now();
+    return attempt;
   }
 
   async #raise(key: string | null): Promise<void> {
     const shown = this.#shown;
     const wanted = { account: this.#accounts.rising, tipo: "c", valor: 1, key } as const;
-    const attempt = this.#journal.attempts.length;
-    await this.#journal.transact(this.#url, wanted);
-    const known = this.#journal.attempts[attempt]?.known;
+    const known = (await this.#send(wanted))?.known;
     if (known?.type !== "accepted") return;
     if (known.saldo <= shown)
       this.#journal.surprises.push(`answered ${known.saldo} after ${shown} was shown`);
@@ -108,9 +158,10 @@ export class SteadyLoad {
   async #read(): Promise<void> {
     const shown = this.#shown;
     const path = `/clientes/${this.#accounts.rising}/extrato`;
+    const from = performance.now();
     const answer = await call(this.#url, "GET", path).catch(() => null);
     if (answer?.status !== 200) {
-      this.#statementFailures += 1;
+      this.#statementFailures.push({ from, to: performance.now() });
       return;
     }
     this.#statements += 1;

@@ -212,6 +212,19 @@ export class CopiedLedger {
       this.feed.publish({ epoch: this.epoch, shard, g, events: [outcome.slice(1)] });
   }
 
+  /** A credit that a client has got its answer to: sent again, with its id, until it has. */
+  async decided(shard: number): Promise<void> {
+    const id = this.newId();
+    await eventually(
+      `shard ${shard} answers`,
+      async () => {
+        await this.credit(shard, id);
+        return true;
+      },
+      () => [this.nodes.shard(shard).trouble, this.lines],
+    );
+  }
+
   /** Until the books have all that Redis has decided, and the outboxes are empty. */
   async drained(): Promise<void> {
     for (let shard = 0; shard < SHARDS; shard += 1)

@@ -3,9 +3,9 @@ import { connect } from "@nats-io/transport-node";
 import { STREAM } from "../../../src/carry/ensure-stream.ts";
 import { natsOptions } from "../../../src/carry/nats-address.ts";
 import type { StackUser } from "../../../src/stack/credentials.ts";
-import { freePorts } from "../../../src/stack/ports.ts";
 import { eventually } from "../eventually.ts";
 import type { CertificateFiles } from "./certificates.ts";
+import { freePorts } from "./free-ports.ts";
 import { type NatsServer, startNats } from "./nats.ts";
 
 const NAMES = ["nats-1", "nats-2", "nats-3"] as const;

@@ -8,10 +8,10 @@ import {
   SLOTS,
 } from "../../../src/decide/nodes/cluster-map.ts";
 import { credentialsOf, type StackUser } from "../../../src/stack/credentials.ts";
-import { freePorts } from "../../../src/stack/ports.ts";
 import { eventually } from "../eventually.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { pathOf } from "./binaries.ts";
+import { freePorts } from "./free-ports.ts";
 import { writeUsers } from "./redis.ts";
 import { exchange, ServerProcess } from "./server-process.ts";
 
@@ -90,16 +90,29 @@ export class RedisCluster {
     return this.nodes.filter((_, index) => index % this.#primaries === shard % this.#primaries);
   }
 
-  /** The node that is the primary of the shard now, as the nodes that answer have it. */
+  /** The node that is the primary of the shard now, as the nodes that answer have it: as soon as one does. */
   async primaryOf(shard: number): Promise<ClusterNodeServer> {
-    const told = await Promise.all(this.nodes.map(viewOf));
-    const primary = placeOf(
-      slotOf(shard),
-      told.flatMap((view) => (view === null ? [] : [view])),
-    )?.primary;
-    const found = this.nodes.find(({ process }) => process.port === primary?.port);
+    let found: ClusterNodeServer | undefined;
+    await eventually(`a node has the slot of shard ${shard}`, async () => {
+      const told = await Promise.all(this.nodes.map(viewOf));
+      const primary = placeOf(
+        slotOf(shard),
+        told.flatMap((view) => (view === null ? [] : [view])),
+      )?.primary;
+      found = this.nodes.find(({ process }) => process.port === primary?.port);
+      return found !== undefined;
+    });
     if (found === undefined) throw new Error(`no node has the slot of shard ${shard}`);
     return found;
+  }
+
+  /** The shard's primary of now, as {@link primaryOf} has it, and its other nodes. */
+  async rolesOf(shard: number): Promise<{
+    readonly primary: ClusterNodeServer;
+    readonly replicas: readonly ClusterNodeServer[];
+  }> {
+    const primary = await this.primaryOf(shard);
+    return { primary, replicas: this.nodesOf(shard).filter((node) => node !== primary) };
   }
 
   /** Resolves once each replica that runs follows its primary, with all that it has. */

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
+import { freePorts } from "./free-ports.ts";
 
 /** A server as a child process on a port of 127.0.0.1, with a temporary folder that goes with it. */
 
@@ -32,7 +33,8 @@ export class ServerProcess {
   /** Starts it on a free port. Somebody may take the port in between; then it tries another one. */
   static async start(options: ServerOptions): Promise<ServerProcess> {
     for (let attempt = 1; ; attempt += 1) {
-      const server = new ServerProcess(options, await freePort());
+      const [port = 0] = await freePorts(1);
+      const server = new ServerProcess(options, port);
       try {
         await server.#ready();
         return server;
@@ -114,9 +116,11 @@ export class ServerProcess {
   async #ready(): Promise<void> {
     const deadline = performance.now() + READY_MILLISECONDS;
     for (;;) {
+      const isReady = await this.#options.isReady(this.port).catch(() => false);
+      // Also where somebody answers: that is another one, if this one has ended.
       if (this.#process.exitCode !== null)
         throw new Error(`${this.#options.name} ended: ${await this.#lastWords()}`);
-      if (await this.#options.isReady(this.port).catch(() => false)) return;
+      if (isReady) return;
       if (performance.now() > deadline)
         throw new Error(`${this.#options.name} is not ready: ${await this.#lastWords()}`);
       await Bun.sleep(10);
@@ -157,11 +161,15 @@ function lives(pid: number): boolean {
   }
 }
 
-/** What a server on the port says to `request`, as far as the first piece of it. */
-export function exchange(port: number, request: string): Promise<string> {
+/**
+ * What a server on the port says to `request`, as far as the first piece of it.
+ *
+ * @param silenceMilliseconds after which it is given up; as long as a server may stand still, where a test is about the answer
+ */
+export function exchange(port: number, request: string, silenceMilliseconds = 1_000): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1");
-    socket.setTimeout(1000, () => socket.destroy(new Error("it does not answer")));
+    socket.setTimeout(silenceMilliseconds, () => socket.destroy(new Error("it does not answer")));
     socket.once("error", reject);
     socket.once("close", () => reject(new Error("it closed the connection")));
     socket.once("data", (data) => {
@@ -169,19 +177,5 @@ export function exchange(port: number, request: string): Promise<string> {
       socket.destroy();
     });
     if (request !== "") socket.write(request, "latin1");
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => {
-        if (address === null || typeof address === "string") reject(new Error("no port"));
-        else resolve(address.port);
-      });
-    });
   });
 }
