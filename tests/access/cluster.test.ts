@@ -13,6 +13,7 @@ import { type PostgresServer, startPostgres } from "../support/servers/postgres.
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 import { createKey } from "./support/create-key.ts";
 import { razonete } from "./support/razonete.ts";
+import { within5Seconds } from "./support/within.ts";
 
 /** Access keys of a cluster: its APIs as processes, PostgreSQL real; they need no Redis to know who may use them. */
 
@@ -20,7 +21,6 @@ failOnLeaks();
 setDefaultTimeout(60_000);
 
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
-const WITHIN_MILLISECONDS = 5_000;
 
 describe.skipIf(serversMissing !== null)("an API", () => {
   let server: PostgresServer;
@@ -73,12 +73,11 @@ describe.skipIf(serversMissing !== null)("an API", () => {
           () => said.includes("listens on"),
           () => said,
         ),
-      says: (text: string, milliseconds?: number) =>
-        eventually(
+      says: (text: string, wait: typeof eventually = eventually) =>
+        wait(
           `it says: ${text}`,
           () => said.includes(text),
           () => said,
-          milliseconds,
         ),
       url: () => /listens on (http:\S+)/.exec(said)?.[1] ?? "",
       async [Symbol.asyncDispose]() {
@@ -99,7 +98,7 @@ describe.skipIf(serversMissing !== null)("an API", () => {
       await using api = spawnApi(environment());
       await api.says("Open: no access key was made");
       createKey([], "shop", { DATABASE_URL: url });
-      await api.says("an access key was made: from now on every request needs one.", WITHIN_MILLISECONDS);
+      await api.says("an access key was made: from now on every request needs one.", within5Seconds);
       await using again = spawnApi(environment());
       await again.says("Requests need an access key");
     });
@@ -144,7 +143,7 @@ describe.skipIf(serversMissing !== null)("an API", () => {
     await server.process.start();
     razonete(["keys", "revoke", "shop"], { DATABASE_URL: url });
     const isRefused = async () => (await asked(token)) === 401;
-    await eventually("it is refused", isRefused, () => "", WITHIN_MILLISECONDS);
+    await within5Seconds("it is refused", isRefused);
   });
 
   for (const host of ["127.0.0.1", "0.0.0.0"]) {
@@ -194,12 +193,7 @@ describe.skipIf(serversMissing !== null)("keys in the books, as an API knows the
     expect(keys.find(token)).toMatchObject({ name: "first" });
     const second = createKey([], "second", { DATABASE_URL: url });
     razonete(["keys", "revoke", "first"], { DATABASE_URL: url });
-    await eventually(
-      "it is refused",
-      () => keys.find(token) === null,
-      () => "",
-      WITHIN_MILLISECONDS,
-    );
+    await within5Seconds("it is refused", () => keys.find(token) === null);
     expect(keys.find(second)).toMatchObject({ name: "second" });
   });
 
@@ -218,12 +212,7 @@ describe.skipIf(serversMissing !== null)("keys in the books, as an API knows the
     late.close();
     await server.process.start();
     razonete(["keys", "revoke", "third"], { DATABASE_URL: url });
-    await eventually(
-      "it is refused",
-      () => keys.find(token) === null,
-      () => "",
-      WITHIN_MILLISECONDS,
-    );
+    await within5Seconds("it is refused", () => keys.find(token) === null);
   });
 
   test("frozen PostgreSQL: a look does not stay away longer than it is refused in", async () => {
@@ -236,11 +225,6 @@ describe.skipIf(serversMissing !== null)("keys in the books, as an API knows the
     expect(keys.find(token)).not.toBeNull();
     server.thaw();
     razonete(["keys", "revoke", "fourth"], { DATABASE_URL: url });
-    await eventually(
-      "it is refused",
-      () => keys.find(token) === null,
-      () => "",
-      WITHIN_MILLISECONDS,
-    );
+    await within5Seconds("it is refused", () => keys.find(token) === null);
   });
 });

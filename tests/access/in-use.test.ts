@@ -4,18 +4,19 @@ import { join } from "node:path";
 import { z } from "zod";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
+import { mayPass } from "../support/may-pass.ts";
 import { processesOf, startStack } from "../support/running-stack.ts";
 import { startServer } from "../support/server.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 import { razonete } from "./support/razonete.ts";
+import { within5Seconds } from "./support/within.ts";
 
 /** Access keys as a person uses them, on whole servers of both shapes: made while it runs, used, revoked. */
 
 failOnLeaks();
 setDefaultTimeout(120_000);
 
-const WITHIN_MILLISECONDS = 5_000;
 const RATE = 5;
 
 interface Running extends AsyncDisposable {
@@ -101,10 +102,10 @@ function inUse(name: string, start: (data: string) => Promise<Running>): void {
       shop = made("shop", "--scopes", scopes, "--accounts", "acme:*", "--expires", "90d");
       slow = made("slow", "--scopes", "accounts:read", "--rate", String(RATE));
       const isClosed = async () => (await get(null, "/v1/accounts/1")).status === 401;
-      await eventually("it is closed", isClosed, () => "", WITHIN_MILLISECONDS);
+      await within5Seconds("it is closed", isClosed);
       // Not asked with more often than wrong keys may come. The last one is read together with the others, or after them.
       for (let seconds = 0; (await get(slow, "/v1/accounts/1")).status !== 200; seconds += 1) {
-        expect(seconds * 1000).toBeLessThan(WITHIN_MILLISECONDS);
+        expect(seconds).toBeLessThan(5);
         await Bun.sleep(1000);
       }
       for (const id of ["acme:a", "acme:b", "other:a"])
@@ -147,9 +148,10 @@ function inUse(name: string, start: (data: string) => Promise<Running>): void {
     });
 
     test("one with a rate of its own is answered at that rate, and told when to come again", async () => {
+      const begunAt = performance.now();
       const answers = await Promise.all(Array.from({ length: 40 }, () => get(slow, "/v1/accounts/1")));
       const refused = answers.filter(({ status }) => status === 429);
-      expect(refused.length).toBeGreaterThan(20);
+      expect(refused.length).toBeGreaterThanOrEqual(40 - mayPass(RATE, begunAt));
       const { headers, told } = refused[0] ?? { headers: new Headers(), told: {} };
       expect(told).toMatchObject({ type: "urn:razonete:problem:too-many-requests", status: 429 });
       expect(["retry-after", "ratelimit-policy", "ratelimit"].map((header) => headers.get(header))).toEqual([
@@ -164,11 +166,10 @@ function inUse(name: string, start: (data: string) => Promise<Running>): void {
       expect((await get(shop, "/v1/accounts/acme:a")).status).toBe(200);
       expect(keys("revoke", "shop").stderr).toBe("");
       const refuses = async (unix: string | null) =>
-        eventually(
+        within5Seconds(
           "it is refused",
           async () => (await ask(shop, "GET", "/v1/accounts/acme:a", undefined, unix)).status === 401,
           () => unix,
-          WITHIN_MILLISECONDS,
         );
       await Promise.all([null, ...server.sockets].map(refuses));
       expect((await get(shop, "/v1/accounts/acme:a")).told["type"]).toBe("urn:razonete:problem:key-invalid");

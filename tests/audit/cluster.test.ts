@@ -5,6 +5,7 @@ import { STREAM, subjectOf } from "../../src/carry/ensure-stream.ts";
 import { natsOptions } from "../../src/carry/nats-address.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
+import { fedAfter } from "../support/fed.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { ACCOUNT_3, AuditedCluster, STATEMENT_3 } from "./support/audited-cluster.ts";
 import { cutFeed } from "./support/cut-feed.ts";
@@ -286,10 +287,7 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
       await system.credit(3, 1);
       openedLast = await system.open(7);
       // The feed is a moment behind the answers.
-      await eventually(
-        "the feed has all",
-        async () => (await system.audit()).counts.feedBatches === first + 6,
-      );
+      await fedAfter(first - 1, system.cluster);
     });
 
     afterAll(async () => {

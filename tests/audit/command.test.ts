@@ -7,6 +7,7 @@ import { STREAM } from "../../src/carry/ensure-stream.ts";
 import { natsOptions } from "../../src/carry/nats-address.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
+import { fedAfter } from "../support/fed.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { AuditedCluster } from "./support/audited-cluster.ts";
@@ -119,23 +120,31 @@ describe("razonete audit", () => {
       const keys: unknown = await system.cluster.redisCommand("KEYS", "*");
       const names = Array.isArray(keys) ? keys.map(String).toSorted() : [];
       const values = await Promise.all(names.map((key) => system.cluster.redisCommand("DUMP", key)));
+      return JSON.stringify([rows, names, values, await stream()]);
+    }
+
+    async function stream() {
       const connection = await connect(natsOptions(system.cluster.nats.url));
       const manager = await jetstreamManager(connection);
       const { config, state } = await manager.streams.info(STREAM);
       const consumers = await manager.consumers.list(STREAM).next();
       await connection.close();
-      return JSON.stringify([rows, names, values, config, state, consumers]);
+      return { config, state, consumers };
     }
 
     test("that agrees: a table, JSON, exit code 0; by its addresses or by stack.json; and nothing is changed", async () => {
       // It sweeps Redis once a second.
       await Promise.all(system.cluster.writers.map((writer) => writer.kill()));
+      // With the last batch the feed has all that it will have: an API that has just begun may not reach it yet.
+      await fedAfter(11, system.cluster);
+      const { state } = await stream();
       const before = await dump();
       const table = run([], servers);
       expect(table).toMatchObject({ exitCode: 0, stderr: "" });
       expect(table.stdout).toMatch(
-        /accounts {4}5\nentries {5}12\noutbox {6}0 .*\nfeed {8}12 batches\nstatements {2}5\n/,
+        /accounts {4}5\nentries {5}12\noutbox {6}0 .*\nfeed .*\nstatements {2}5\n/,
       );
+      expect(table.stdout).toContain(`\nfeed        ${state.messages} batches\n`);
       const stack = join(folder.path, "stack");
       mkdirSync(stack);
       const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, NATS_URL: natsUrl } = servers;

@@ -16,6 +16,11 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const CREDIT = { postings: [{ from: "@world", to: "1", amount: 5 }] };
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 
+/** A server that stands still for a while answers nevertheless. */
+function answerTo(port: number, request: string): Promise<string> {
+  return exchange(port, request, 30_000);
+}
+
 function post(url: string, path: string, body: unknown, headers: Record<string, string> = {}) {
   return fetch(`${url}${path}`, { method: "POST", body: JSON.stringify(body), headers });
 }
@@ -54,7 +59,7 @@ describe.skipIf(serversMissing !== null)("a cluster", () => {
     expect(new Set(ids).size).toBe(ids.length);
     // By HAProxy itself.
     const port = Number(new URL(cluster.url).port);
-    const refused = await exchange(port, "BREW / HTTP/1.1\r\nHost: x\r\nRequest-Id: mine\r\n\r\n");
+    const refused = await answerTo(port, "BREW / HTTP/1.1\r\nHost: x\r\nRequest-Id: mine\r\n\r\n");
     expect(refused).toStartWith("HTTP/1.1 405 ");
     expect(UUID.test(/^request-id: (\S+)\r$/im.exec(refused)?.[1] ?? "none")).toBe(true);
   });
@@ -244,10 +249,10 @@ test.skipIf(serversMissing !== null)(
       const headers = { authorization: "Bearer secret", "request-id": "mine" };
       const answered = await fetch(`http://127.0.0.1:${port}/v1/accounts/a?secret=1`, { headers });
       expect(answered.status).toBe(200);
-      const refused = await exchange(port, "BREW / HTTP/1.1\r\nHost: x\r\n\r\n");
+      const refused = await answerTo(port, "BREW / HTTP/1.1\r\nHost: x\r\n\r\n");
       // What breaks a line of JSON, where a client may send it at all.
-      const unclean = await exchange(port, 'GET /a\\"b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-      const malformed = await exchange(port, 'G"\\T / HTTP/1.1\r\n\r\n');
+      const unclean = await answerTo(port, 'GET /a\\"b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      const malformed = await answerTo(port, 'G"\\T / HTTP/1.1\r\n\r\n');
       expect(malformed).toStartWith("HTTP/1.1 400 ");
       const idIn = (answer: string) => /^request-id: (\S+)\r$/im.exec(answer)?.[1] ?? "none";
       const told = async () => {

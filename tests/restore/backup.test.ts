@@ -7,6 +7,7 @@ import { LoadedCluster } from "../support/loaded-cluster.ts";
 import { call } from "../support/api.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
+import { fedAfter } from "../support/fed.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { pathOf } from "../support/servers/binaries.ts";
@@ -43,8 +44,15 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL's own backups (seed ${seed}
   async function goOn(): Promise<void> {
     const load = await system.load();
     await load.stop();
-    expect(load.failures).toEqual([]);
+    await system.settle(load);
     await system.books.drained();
+  }
+
+  /** The same, all of them in the feed as well. */
+  async function goOnInFeed(): Promise<void> {
+    const before = await system.books.lastG();
+    await goOn();
+    await fedAfter(before, system.cluster);
   }
 
   function tool(name: string, ...args: readonly string[]): void {
@@ -95,7 +103,7 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL's own backups (seed ${seed}
 
   test("a dump that is older than Redis: the APIs say why they wait, and the feed brings the rest", async () => {
     const older = dump();
-    await goOn();
+    await goOnInFeed();
     const { g } = await system.books.outbox();
     await stop();
     await putBack(older);
@@ -112,10 +120,14 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL's own backups (seed ${seed}
 
   test("the books are exchanged for older ones while all runs: the writer notices, and the APIs stop", async () => {
     const older = dump();
-    await goOn();
+    await goOnInFeed();
+    // It looks at the books again and again, and would notice before anything is asked for.
+    for (const each of system.cluster.writers) each.signal("SIGSTOP");
     await putBack(older);
     // Answered, since nobody knows yet: this batch is in the outbox.
     await system.journal.transact(system.cluster.url, { account: "1", tipo: "c", valor: 1, key: null });
+    expect(system.journal.attempts.at(-1)?.known.type).toBe("accepted");
+    for (const each of system.cluster.writers) each.signal("SIGCONT");
     await heldBack();
     const [writer] = system.cluster.writers;
     expect(await writer?.exited).toBe(65);
@@ -151,7 +163,7 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL's own backups (seed ${seed}
     const folder = dirname(server.process.logFile);
     const [copy, data] = [join(folder, "base"), join(folder, "data")];
     tool("pg_basebackup", "--pgdata", copy, "--checkpoint=fast", `--dbname=${databaseUrl}`);
-    await goOn();
+    await goOnInFeed();
     await stop();
     await server.process.stop();
     // Into the same folders, which are PostgreSQL's own: a new one would be the test's.
@@ -253,7 +265,7 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL's own backups (seed ${seed}
     const older = dump();
     runRestore(system.cluster, "--force", "--yes");
     await restart();
-    await goOn();
+    await goOnInFeed();
     const { g } = await system.books.outbox();
     const epoch = await epochInRedis();
     await stop();

@@ -231,7 +231,7 @@ describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => 
     }
     // It was killed in different places.
     expect(places.size).toBeGreaterThan(1);
-  });
+  }, 400_000);
 
   test("between the books and Redis: init refuses and names it, and the next restore goes on", async () => {
     const output = await complete();

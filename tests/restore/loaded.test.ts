@@ -137,13 +137,12 @@ describe.skipIf(serversMissing !== null)("Redis loaded from the books", () => {
       hold("key:hold", 100),
       hold(request(), 50),
       hold(request(), 20),
-      hold(request(), 7, 1),
       hold(request(), 9),
       transact("key:while-held", "credit", 5),
       transact(request(), "debit", 5),
     );
-    const [first = "", second = "", third = "", , last = ""] = answers
-      .slice(0, 5)
+    const [first = "", second = "", third = "", last = ""] = answers
+      .slice(0, 4)
       .map((answer) => idIn("h", answer));
     const capture = { type: "capture", amount: null, to: null, parts: null } as const;
     await decide(
@@ -210,7 +209,8 @@ describe.skipIf(serversMissing !== null)("Redis loaded from the books", () => {
       await decide([
         { type: "transact", id: request(), account: "3", kind: "credit", value: 1 + count, description: "c" },
       ]);
-    // One of the holds is due.
+    // It comes last: whatever is decided after it is due ends it, and then the sweep has nothing to end.
+    await decide(hold(request(), 7, 1));
     await Bun.sleep(1_100);
     const sweep = ["FCALL", "razonete_sweep", "1", "razonete:{0}:head", epoch, "0", "100000"];
     expect(Number(await redis.sendCommand(sweep))).toBe(1);

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { call } from "../support/api.ts";
 import { Cluster } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
+import { fedAfter } from "../support/fed.ts";
 import { KeptBooks } from "../support/kept-books.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { NOTHING_MISSING, runRestore } from "../support/run-restore.ts";
@@ -61,7 +62,7 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions and h
   /** Redis comes back with nothing, and is restored. */
   async function loseRedis(): Promise<void> {
     // What was answered last is published after the answer.
-    await Bun.sleep(200);
+    await fedAfter(await books.lastG(), cluster);
     const { redis } = cluster;
     await redis.process.stop();
     redis.forget();

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { auditCluster } from "../../src/audit/audit-cluster.ts";
+import type { AuditReport } from "../../src/audit/report/audit-report.ts";
 import { RedisReader } from "../../src/audit/redis/redis-reader.ts";
 import { functionLibrary } from "../../src/decide/function-library.ts";
+import { messageOf } from "../../src/errors.ts";
 import { restore } from "../../src/restore/restore.ts";
 import type { RestoreReport } from "../../src/restore/restore-report.ts";
 import { accountOn } from "../support/account-on.ts";
@@ -12,6 +14,9 @@ import { serversMissing } from "../support/servers/binaries.ts";
 
 setDefaultTimeout(120_000);
 
+const ANOTHER_PRIMARY =
+  /^the primary of shard \d was lost, or became another one, during the audit: run razonete audit again\.$/;
+
 describe.skipIf(serversMissing !== null)("a ledger of three shards on a Redis Cluster", () => {
   let ledger: CopiedLedger;
 
@@ -20,15 +25,18 @@ describe.skipIf(serversMissing !== null)("a ledger of three shards on a Redis Cl
   });
   afterEach(() => ledger.dispose());
 
-  const audit = (duringRestore = false) => {
+  /** As it says to be asked again, where a primary has stood still so long that a replica took its place. */
+  const audit = async (duringRestore = false): Promise<AuditReport> => {
     const { databaseUrl, natsUrl } = ledger.config;
     const redisUrl = ledger.redis.urlOf("admin");
-    return auditCluster({
-      databaseUrl,
-      redisUrl,
-      natsUrl: duringRestore ? null : natsUrl,
-      duringRestore,
-    });
+    const options = { databaseUrl, redisUrl, natsUrl: duringRestore ? null : natsUrl, duringRestore };
+    for (;;) {
+      try {
+        return await auditCluster(options);
+      } catch (error) {
+        if (!ANOTHER_PRIMARY.test(messageOf(error))) throw error;
+      }
+    }
   };
 
   const restored = (force = false): Promise<RestoreReport> =>
@@ -63,8 +71,11 @@ describe.skipIf(serversMissing !== null)("a ledger of three shards on a Redis Cl
     for (let shard = 0; shard < SHARDS; shard += 1) {
       const account = accountOn(shard, SHARDS);
       const key = `razonete:{${shard}}:account:${account}`;
-      const row = (await ledger.nodes.shard(shard).sendCommand<string>(["GET", key])).split(" ");
-      await ledger.nodes.shard(shard).confirmed.sendCommand(["SET", key, row.with(1, "7").join(" ")]);
+      await eventually(`shard ${shard} has taken it`, async () => {
+        const row = (await ledger.nodes.shard(shard).sendCommand<string>(["GET", key])).split(" ");
+        await ledger.nodes.shard(shard).confirmed.sendCommand(["SET", key, row.with(1, "7").join(" ")]);
+        return true;
+      });
     }
     const { agreed, findings } = await audit();
     expect(agreed).toBe(false);
@@ -85,9 +96,7 @@ describe.skipIf(serversMissing !== null)("a ledger of three shards on a Redis Cl
         /role:slave/.test(String(await former?.command("INFO", "replication"))),
       );
       expect(reader.requireSameNodes()).rejects.toMatchObject({
-        message: expect.stringMatching(
-          /^the primary of shard 0 was lost, or became another one, during the audit/,
-        ),
+        message: expect.stringMatching(ANOTHER_PRIMARY),
         exitCode: 2,
       });
     } finally {
@@ -103,7 +112,7 @@ describe.skipIf(serversMissing !== null)("a ledger of three shards on a Redis Cl
     await ledger.drained();
     await ledger.stopWriters();
     // These wait in the outboxes.
-    for (let shard = 0; shard < SHARDS; shard += 1) await ledger.credit(shard, ledger.newId());
+    for (let shard = 0; shard < SHARDS; shard += 1) await ledger.decided(shard);
     const shards = { found: "whole", fromOutbox: 1 };
     await (await ledger.redis.primaryOf(1)).command("FLUSHALL");
     const report = await restored();
