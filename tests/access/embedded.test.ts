@@ -9,7 +9,7 @@ import { bounds } from "../../src/bounds.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { type RunningServer, serveToTheEnd, startServer } from "../support/server.ts";
-import { Standstill } from "../support/standstill.ts";
+import { Standstill } from "../support/pace/standstill.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { createKey } from "./support/create-key.ts";
 import { razonete } from "./support/razonete.ts";

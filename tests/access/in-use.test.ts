@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { mayPass } from "../support/may-pass.ts";
+import { mayPass } from "../support/pace/may-pass.ts";
 import { processesOf, startStack } from "../support/running-stack.ts";
 import { startServer } from "../support/server.ts";
 import { serversMissing } from "../support/servers/binaries.ts";

@@ -5,7 +5,7 @@ import { STREAM, subjectOf } from "../../src/carry/ensure-stream.ts";
 import { natsOptions } from "../../src/carry/nats-address.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
-import { fedAfter } from "../support/fed.ts";
+import { fedAfter } from "../support/servers/fed.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { ACCOUNT_3, AuditedCluster, STATEMENT_3 } from "./support/audited-cluster.ts";
 import { cutFeed } from "./support/cut-feed.ts";

@@ -7,7 +7,7 @@ import { STREAM } from "../../src/carry/ensure-stream.ts";
 import { natsOptions } from "../../src/carry/nats-address.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
-import { fedAfter } from "../support/fed.ts";
+import { fedAfter } from "../support/servers/fed.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { AuditedCluster } from "./support/audited-cluster.ts";

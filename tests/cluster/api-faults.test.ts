@@ -7,7 +7,7 @@ import type { ServerProcess } from "../support/servers/server-process.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { LoadedCluster } from "../support/loaded-cluster.ts";
-import { untilCallWaits } from "./support/waiting-bytes.ts";
+import { untilCallWaits } from "../support/servers/waiting-bytes.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -6,7 +6,7 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
 import { LoadedCluster } from "../support/loaded-cluster.ts";
-import { Standstills } from "./support/standstill.ts";
+import { SteadyMachine } from "../support/pace/steady-machine.ts";
 import type { SteadyLoad } from "../support/steady-load.ts";
 
 failOnLeaks();
@@ -55,15 +55,14 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL away, under load (seed ${se
 
   /** A history that can only come from the books is a clean 503, in good time. */
   async function historyIsRefused(): Promise<void> {
-    using standstills = new Standstills();
+    using machine = new SteadyMachine();
     const begun = performance.now();
     const answer = await call(system.cluster.url, "GET", "/v1/accounts/1/entries");
     const took = performance.now() - begun;
     expect(answer.status).toBe(503);
     expect(answer.headers.get("retry-after")).toBe("1");
     expect(isNotDone(answer)).toBe(true);
-    if (standstills.hasRun("how soon a history is refused"))
-      expect(took).toBeLessThan(HISTORY_MILLISECONDS_MAX);
+    if (machine.hasRun("how soon a history is refused")) expect(took).toBeLessThan(HISTORY_MILLISECONDS_MAX);
   }
 
   test("PostgreSQL killed: answers until the outbox is full, then 503 for transactions alone, then it drains", async () => {

@@ -8,7 +8,7 @@ import { journalFaults } from "../support/kept-journal.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
-import { Standstills } from "./support/standstill.ts";
+import { SteadyMachine } from "../support/pace/steady-machine.ts";
 import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 
 failOnLeaks();
@@ -77,14 +77,14 @@ describe.skipIf(serversMissing !== null)(`holds that nobody asks for (seed ${see
       const postings = [{ from: "@world", to: id, amount: 10_000 }];
       expect((await call(cluster.url, "POST", "/v1/transactions", { postings })).status).toBe(201);
     }
-    using standstills = new Standstills();
+    using machine = new SteadyMachine();
     const ids = await Promise.all(accounts.map((id) => hold(id, 2)));
     expect(new Set(ids.map((id) => id[1])).size).toBe(SHARDS);
-    expectWithin(LATE_MICROS_MAX, await lateness(ids), standstills);
+    expectWithin(LATE_MICROS_MAX, await lateness(ids), machine);
   });
 
   test("the same where the active writer was killed meanwhile: the standby does it", async () => {
-    using standstills = new Standstills();
+    using machine = new SteadyMachine();
     const ids = await Promise.all(accounts.map((id) => hold(id, 2)));
     const [writer] = (
       await Promise.all(
@@ -98,7 +98,7 @@ describe.skipIf(serversMissing !== null)(`holds that nobody asks for (seed ${see
       .map(({ each }) => each);
     await Bun.sleep(1_500);
     await writer?.kill();
-    expectWithin(LATE_MICROS_MAX + TAKEOVER_MICROS_MAX, await lateness(ids), standstills);
+    expectWithin(LATE_MICROS_MAX + TAKEOVER_MICROS_MAX, await lateness(ids), machine);
     await writer?.start();
   });
 
@@ -130,9 +130,9 @@ describe.skipIf(serversMissing !== null)(`holds that nobody asks for (seed ${see
 });
 
 /** None ended before its time; nor much later, where this machine has run meanwhile. */
-function expectWithin(microsMax: number, late: readonly number[], standstills: Standstills): void {
+function expectWithin(microsMax: number, late: readonly number[], machine: SteadyMachine): void {
   expect(Math.min(...late)).toBeGreaterThanOrEqual(0);
-  if (standstills.hasRun("how late holds end")) expect(Math.max(...late)).toBeLessThan(microsMax);
+  if (machine.hasRun("how late holds end")) expect(Math.max(...late)).toBeLessThan(microsMax);
 }
 
 /** An id of a hold, without the microseconds at its end. */

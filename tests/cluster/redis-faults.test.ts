@@ -8,7 +8,7 @@ import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { LoadedCluster } from "../support/loaded-cluster.ts";
-import { untilCallWaits } from "./support/waiting-bytes.ts";
+import { untilCallWaits } from "../support/servers/waiting-bytes.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -6,7 +6,7 @@ import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { type HttpServer, startHttpServer } from "../../src/http/server.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { mayPass } from "../support/may-pass.ts";
+import { mayPass } from "../support/pace/may-pass.ts";
 import { type RunningServer, serveToTheEnd, startServer } from "../support/server.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 import { linesOf } from "./support/log-lines.ts";

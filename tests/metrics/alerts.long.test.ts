@@ -14,7 +14,7 @@ import postgres from "postgres";
 import { call } from "../support/api.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { freePorts } from "../../src/stack/ports.ts";
+import { freePorts } from "../support/servers/free-ports.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { TestCa } from "../support/servers/certificates.ts";
 import type { ServerProcess } from "../support/servers/server-process.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { call } from "../support/api.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePorts } from "../../src/stack/ports.ts";
+import { freePorts } from "../support/servers/free-ports.ts";
 import { readMetrics } from "./support/read-metrics.ts";
 
 export interface Hooked {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { freePorts } from "../../src/stack/ports.ts";
+import { freePorts } from "../support/servers/free-ports.ts";
 import { CopiedLedger } from "../support/copies/copied-ledger.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { startStack } from "../support/running-stack.ts";
-import { freePorts } from "../../src/stack/ports.ts";
+import { freePorts } from "../support/servers/free-ports.ts";
 import { TestCa } from "../support/servers/certificates.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";

@@ -7,7 +7,7 @@ import { LoadedCluster } from "../support/loaded-cluster.ts";
 import { call } from "../support/api.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
-import { fedAfter } from "../support/fed.ts";
+import { fedAfter } from "../support/servers/fed.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { pathOf } from "../support/servers/binaries.ts";

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { call } from "../support/api.ts";
 import { Cluster } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
-import { fedAfter } from "../support/fed.ts";
+import { fedAfter } from "../support/servers/fed.ts";
 import { KeptBooks } from "../support/kept-books.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { NOTHING_MISSING, runRestore } from "../support/run-restore.ts";

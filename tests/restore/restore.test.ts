@@ -5,7 +5,7 @@ import { z } from "zod";
 import { call } from "../support/api.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
-import { fedAfter } from "../support/fed.ts";
+import { fedAfter } from "../support/servers/fed.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { journalOf } from "../support/kept-journal.ts";

@@ -4,7 +4,7 @@ import { functionLibrary } from "../../src/decide/function-library.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { BOOKS_ROLES } from "../../src/keep/roles.ts";
 import { BOOKS_USERS, type BooksUser, type StackUser } from "../../src/stack/credentials.ts";
-import { freePorts } from "../../src/stack/ports.ts";
+import { freePorts } from "./servers/free-ports.ts";
 import type { MetricsTarget } from "../../src/stack/metrics-targets.ts";
 import { OWN_COMMANDS, type OwnCommands } from "../../src/stack/stack-plan.ts";
 import { serversDown, startHaproxy } from "./servers/haproxy.ts";

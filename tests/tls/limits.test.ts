@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { askHaproxy } from "../../src/stack/haproxy-admin.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { mayPass } from "../support/may-pass.ts";
+import { mayPass } from "../support/pace/may-pass.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { startHaproxy } from "../support/servers/haproxy.ts";
 import type { ServerProcess } from "../support/servers/server-process.ts";

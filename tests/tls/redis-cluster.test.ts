@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { join } from "node:path";
 import { z } from "zod";
 import { SOURCE_PROGRAM } from "../../src/build/programs.ts";
-import { freePorts } from "../../src/stack/ports.ts";
+import { freePorts } from "../support/servers/free-ports.ts";
 import { accountOn } from "../support/account-on.ts";
 import { call } from "../support/api.ts";
 import { eventually } from "../support/eventually.ts";

@@ -4,7 +4,7 @@ import { natsOptions } from "../../src/carry/nats-address.ts";
 import { connectRedis } from "../../src/decide/redis-client.ts";
 import { connectPostgres } from "../../src/keep/postgres-client.ts";
 import { SOURCE_PROGRAM } from "../../src/build/programs.ts";
-import { freePorts } from "../../src/stack/ports.ts";
+import { freePorts } from "../support/servers/free-ports.ts";
 import { withCa } from "../../src/tls/server-trust.ts";
 import { TestCa } from "../support/servers/certificates.ts";
 import { eventually } from "../support/eventually.ts";

@@ -6,7 +6,7 @@ import { SOURCE_PROGRAM } from "../../src/build/programs.ts";
 import { type CertificateFiles, TestCa } from "../support/servers/certificates.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { mayPass } from "../support/may-pass.ts";
+import { mayPass } from "../support/pace/may-pass.ts";
 import { type RunningStack, stackToTheEnd, startStack } from "../support/running-stack.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { ConsoleStatus } from "../../../src/console/console-status.ts";
-import { freePorts } from "../../../src/stack/ports.ts";
+import { freePorts } from "../../support/servers/free-ports.ts";
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
 import { eventually } from "../../support/eventually.ts";

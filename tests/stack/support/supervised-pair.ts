@@ -1,7 +1,7 @@
 import { connectPostgres } from "../../../src/keep/postgres-client.ts";
 import { openDataFolder } from "../../../src/stack/data-folder.ts";
 import { BOOKS, choosePostgresUser, processesIn } from "../../../src/stack/postgres.ts";
-import { freePorts } from "../../../src/stack/ports.ts";
+import { freePorts } from "../../support/servers/free-ports.ts";
 import { planPostgres } from "../../../src/stack/servers/plan-postgres.ts";
 import { applicationOf, type PairPlan, type PostgresNode } from "../../../src/stack/standby/pair-plan.ts";
 import { PostgresPair } from "../../../src/stack/standby/postgres-pair.ts";

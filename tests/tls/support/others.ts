@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { Standstill } from "../../support/standstill.ts";
+import { Standstill } from "../../support/pace/standstill.ts";
 
 /** Clients that are never done (slow-clients.ts), as a process of their own, until the end of the scope. */
 export function slowClients(port: number, address: string, ofEachKind: number): SlowClients {

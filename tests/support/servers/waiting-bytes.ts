@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { eventually } from "../../support/eventually.ts";
-import type { RedisServer } from "../../support/servers/redis.ts";
+import { eventually } from "../eventually.ts";
+import type { RedisServer } from "./redis.ts";
 
 /** As Linux counts connections that are open. */
 const ESTABLISHED = "01";

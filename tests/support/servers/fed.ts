@@ -1,6 +1,6 @@
-import { readStream } from "../../src/carry/read-stream.ts";
-import type { Cluster } from "./cluster.ts";
-import { eventually } from "./eventually.ts";
+import { readStream } from "../../../src/carry/read-stream.ts";
+import type { Cluster } from "../cluster.ts";
+import { eventually } from "../eventually.ts";
 
 /**
  * Until the stream in NATS has every batch of shard 0 after `g` up to the latest one: an API publishes a batch after it

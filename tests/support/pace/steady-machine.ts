@@ -5,7 +5,7 @@ const STANDSTILL_MILLISECONDS = 500;
  * Whether this machine has run without standing still for long. What is promised of time is promised where it runs, and a
  * machine that others share may look away for seconds.
  */
-export class Standstills implements Disposable {
+export class SteadyMachine implements Disposable {
   #latest = performance.now();
   #longest = 0;
   readonly #timer = setInterval(() => this.#tick(), TICK_MILLISECONDS);
