@@ -291,9 +291,9 @@ export class RedisLedger implements Ledger {
   }
 
   /**
-   * Gives up the requests whose deadline has passed, and all of them at the end of a close. But if this process stood still, Redis may have answered them in
-   * the meantime, and timers come before what waits in a socket. So it reads first. (Only once in a row: a process that
-   * always lacks CPU gives up, too.)
+   * Gives up the requests whose deadline has passed, and all of them at the end of a close. But if this process stood
+   * still, Redis may have answered them in the meantime, and timers come before what waits in a socket. So it reads first.
+   * (Only once in a row: a process that always lacks CPU gives up, too.)
    */
   #checkDeadlines(): void {
     const now = performance.now();
